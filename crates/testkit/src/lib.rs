@@ -1,0 +1,6 @@
+//! Simulated devices, models and helpers for tests.
+#![forbid(unsafe_code)]
+
+pub mod fsck;
+pub mod oracle;
+pub mod tools;
