@@ -1,0 +1,170 @@
+//! An open file.
+
+use super::metadata::{ClusterCounts, Metadata, count_clusters};
+use super::open_options::OpenOptions;
+use crate::data::DataOps;
+use crate::error::{Error, Result};
+use crate::ops::handle::OpenInode;
+use crate::ops::{attr, file};
+use crate::sync::sync_file;
+use crate::ops::attr::SetAttr;
+use pagecache::{ErrSeqCursor, Readahead};
+use runtime::sync::{Mutex, Rank};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+/// A file of a [`crate::Volume`], as in `std::fs::File`.
+///
+/// Bytes that were written are on the volume after [`File::sync_all`], or after [`crate::Volume::sync`] or
+/// [`crate::Volume::close`]; dropping a file does not write it. Several threads may use `read_at` and `write_at`.
+#[derive(Debug)]
+pub struct File {
+    open: OpenInode,
+    may_read: bool,
+    may_write: bool,
+    append: bool,
+    pos: u64,
+    seen: Mutex<Seen>,
+}
+
+/// What one open file remembers between calls.
+#[derive(Debug)]
+struct Seen {
+    ahead: Readahead,
+    errors: ErrSeqCursor,
+}
+
+impl File {
+    pub(crate) fn new(open: OpenInode, options: &OpenOptions) -> Self {
+        let window = open.fs.options.readahead_bytes / iomap::BLOCK_SIZE;
+        let seen = Seen {
+            ahead: Readahead::new(window),
+            errors: open.inode.mapping.errors().cursor(),
+        };
+        Self {
+            may_read: options.read,
+            may_write: options.may_write(),
+            append: options.append,
+            pos: 0,
+            seen: Mutex::new(Rank::LEAF, seen),
+            open,
+        }
+    }
+
+    /// Reads at byte `pos`; fewer bytes than asked at the end of the file.
+    pub fn read_at(&self, pos: u64, dst: &mut [u8]) -> Result<usize> {
+        if !self.may_read {
+            return Err(Error::NotPermitted("the file is not open for reading"));
+        }
+        // A copy: the state is a hint, and reads of one handle must not wait for each other.
+        let mut ahead = self.seen.lock().ahead.clone();
+        let result = file::read_at(&self.open.fs, &self.open.inode, pos, dst, &mut ahead);
+        self.seen.lock().ahead = ahead;
+        result
+    }
+
+    /// Writes at byte `pos`; the number of bytes written, fewer than given only if the volume is full.
+    pub fn write_at(&self, pos: u64, src: &[u8]) -> Result<usize> {
+        if !self.may_write {
+            return Err(Error::NotPermitted("the file is not open for writing"));
+        }
+        let pos = if self.append { self.open.inode.size() } else { pos };
+        file::write_at(&self.open.fs, &self.open.inode, pos, src)
+    }
+
+    /// Writes all of `src` at byte `pos`.
+    pub fn write_all_at(&self, mut pos: u64, mut src: &[u8]) -> Result<()> {
+        while !src.is_empty() {
+            let n = self.write_at(pos, src)?;
+            pos += n as u64;
+            src = &src[n..];
+        }
+        Ok(())
+    }
+
+    /// Cuts or extends the file. What is added is a hole.
+    pub fn set_len(&self, size: u64) -> Result<()> {
+        if !self.may_write {
+            return Err(Error::NotPermitted("the file is not open for writing"));
+        }
+        file::set_len(&self.open.fs, &self.open.inode, size)
+    }
+
+    /// Makes content and attributes durable. Reports an error of earlier writing-back once.
+    pub fn sync_all(&self) -> Result<()> {
+        let (fs, inode) = (&self.open.fs, &self.open.inode);
+        let synced = sync_file(fs, inode);
+        let told = inode.mapping.errors().check(&mut self.seen.lock().errors);
+        let ops = DataOps::new(fs, inode);
+        synced.and(told.map_err(|e| iomap::IomapOps::read_error(&ops, e)))
+    }
+
+    /// Attributes now.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::of(&self.open.inode)
+    }
+
+    /// How its clusters are stored; None if it is not compressed. Reads the file's address slots.
+    pub fn clusters(&self) -> Result<Option<ClusterCounts>> {
+        count_clusters(&self.open.fs, &self.open.inode)
+    }
+
+    /// Changes mode, owner or times.
+    pub fn set_attr(&self, set: &SetAttr) -> Result<()> {
+        attr::set_attr(&self.open.fs, &self.open.inode, set)
+    }
+
+    /// The first byte of data at or after `pos`; None if only holes follow.
+    pub fn seek_data(&self, pos: u64) -> Result<Option<u64>> {
+        let _shared = self.open.inode.rwsem.read();
+        iomap::seek_data(&DataOps::new(&self.open.fs, &self.open.inode), pos)
+    }
+
+    /// The first byte of a hole at or after `pos`; the end of the file counts as one.
+    pub fn seek_hole(&self, pos: u64) -> Result<u64> {
+        let _shared = self.open.inode.rwsem.read();
+        iomap::seek_hole(&DataOps::new(&self.open.fs, &self.open.inode), pos)
+    }
+
+    /// Where the file's bytes lie; holes are left out.
+    pub fn extents(&self) -> Result<Vec<iomap::Extent>> {
+        let _shared = self.open.inode.rwsem.read();
+        let inode = &self.open.inode;
+        iomap::fiemap(&DataOps::new(&self.open.fs, inode), 0..inode.size())
+    }
+}
+
+impl Read for File {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.read_at(self.pos, buf)?;
+        self.pos += n as u64;
+        Ok(n)
+    }
+}
+
+impl Write for File {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.append {
+            self.pos = self.open.inode.size();
+        }
+        let n = self.write_at(self.pos, buf)?;
+        self.pos += n as u64;
+        Ok(n)
+    }
+
+    /// Nothing to do: bytes are in the volume's cache already. See [`File::sync_all`].
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for File {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let pos = match to {
+            SeekFrom::Start(pos) => Some(pos),
+            SeekFrom::End(by) => self.open.inode.size().checked_add_signed(by),
+            SeekFrom::Current(by) => self.pos.checked_add_signed(by),
+        };
+        self.pos = pos.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.pos)
+    }
+}

@@ -1,0 +1,16 @@
+//! The public API: volumes, files and directories that read like `std`.
+
+pub(crate) mod entry;
+pub(crate) mod file;
+pub(crate) mod metadata;
+pub(crate) mod open_options;
+pub(crate) mod report;
+pub(crate) mod volume;
+
+use std::path::Path;
+
+/// The bytes of a path on the volume.
+pub(crate) fn bytes_of(path: &Path) -> &[u8] {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes()
+}

@@ -1,0 +1,163 @@
+//! From a range of file blocks to what the address slots say (kernel: `f2fs_map_blocks`).
+
+use crate::data::ops::DataOps;
+use crate::error::{Error, Result};
+use crate::node::{Missing, Span, Tree};
+use f2fs_format::{ClusterSlots, Slot};
+use iomap::{Intent, Iomap, IomapKind};
+use std::ops::Range;
+
+const BLOCK: u64 = iomap::BLOCK_SIZE;
+
+/// The extent at the start of a range of file blocks.
+struct Found {
+    blocks: Range<u64>,
+    kind: IomapKind,
+    unit: u64,
+}
+
+/// Looks up the extent at the start of `blocks`. For [`Intent::Write`], holes in it are reserved first.
+pub(super) fn map_blocks(
+    ops: &DataOps<'_>,
+    tree: &mut Tree,
+    blocks: Range<u64>,
+    intent: Intent,
+) -> Result<Iomap> {
+    let found = match ops.inode.clusters() {
+        Some(clusters) => map_clusters(ops, tree, &blocks, clusters.blocks, intent)?,
+        None => map_raw(ops, tree, &blocks, intent)?,
+    };
+    Ok(Iomap {
+        pos: found.blocks.start * BLOCK,
+        len: (found.blocks.end - found.blocks.start) * BLOCK,
+        kind: found.kind,
+        unit: found.unit * BLOCK,
+        cookie: ops.inode.cookie(),
+    })
+}
+
+/// A compressed file: a run of compressed clusters, or the raw extent at the start, up to the next compressed one.
+fn map_clusters(
+    ops: &DataOps<'_>,
+    tree: &mut Tree,
+    blocks: &Range<u64>,
+    size: u64,
+    intent: Intent,
+) -> Result<Found> {
+    let first = blocks.start / size * size;
+    let mut end = first;
+    while end < blocks.end && is_compressed(ops, tree, end, size, intent)? {
+        end += size;
+    }
+    if end > first {
+        return Ok(Found { blocks: first..end, kind: IomapKind::Compressed, unit: size });
+    }
+    // Ask cluster by cluster, so that a raw extent never runs into a compressed cluster.
+    let mut raw_end = first + size;
+    while raw_end < blocks.end && !is_compressed(ops, tree, raw_end, size, intent)? {
+        raw_end += size;
+    }
+    map_raw(ops, tree, &(blocks.start..blocks.end.min(raw_end)), intent)
+}
+
+/// Whether the cluster at a block is compressed. Writing to a released one is refused.
+fn is_compressed(
+    ops: &DataOps<'_>,
+    tree: &mut Tree,
+    block: u64,
+    size: u64,
+    intent: Intent,
+) -> Result<bool> {
+    match cluster_slots(ops, tree, block, size)? {
+        ClusterSlots::Raw => Ok(false),
+        ClusterSlots::Compressed { released, .. } => {
+            // A volume made read-only for ever has all its clusters in the released form.
+            if released && matches!(intent, Intent::Write | Intent::Zero) {
+                return Err(Error::NotPermitted(
+                    "the file's compressed blocks were released; reserve them first",
+                ));
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// The state of the cluster at a block.
+pub(super) fn cluster_slots(
+    ops: &DataOps<'_>,
+    tree: &mut Tree,
+    block: u64,
+    size: u64,
+) -> Result<ClusterSlots> {
+    match tree.slots(ops.fs, block, size as usize)? {
+        Span::Hole(_) => Ok(ClusterSlots::Raw),
+        Span::Slots(slots) => Ok(ClusterSlots::classify(&slots)?),
+    }
+}
+
+/// Slots that are raw: holes, reserved blocks, or a run of blocks that lie together.
+fn map_raw(
+    ops: &DataOps<'_>,
+    tree: &mut Tree,
+    blocks: &Range<u64>,
+    intent: Intent,
+) -> Result<Found> {
+    let max = blocks.end - blocks.start;
+    let span = tree.slots(ops.fs, blocks.start, max as usize)?;
+    let (kind, len) = match &span {
+        Span::Hole(len) => (IomapKind::Hole, (*len).min(max)),
+        Span::Slots(slots) => first_run(ops, slots)?,
+    };
+    let run = blocks.start..blocks.start + len;
+    if intent == Intent::Write && kind == IomapKind::Hole {
+        let end = reserve(ops, tree, &run)?;
+        return Ok(Found { blocks: run.start..end, kind: IomapKind::Delalloc, unit: 1 });
+    }
+    Ok(Found { blocks: run, kind, unit: 1 })
+}
+
+/// The first run of slots of one kind, and its length.
+fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
+    let first = slots[0];
+    let same = |next: &dyn Fn(usize) -> u32| {
+        slots.iter().enumerate().take_while(|&(i, &raw)| raw == next(i)).count() as u64
+    };
+    Ok(match Slot::from_raw(first) {
+        Slot::Hole => (IomapKind::Hole, same(&|_| first)),
+        Slot::New => (IomapKind::Delalloc, same(&|_| first)),
+        Slot::Block(_) => {
+            let len = same(&|i| first.wrapping_add(i as u32));
+            let start = ops.fs.meta.geometry.main_run(first, len as u32)?;
+            (IomapKind::Mapped(start.byte_pos()), len)
+        }
+        // Only in the first slot of a cluster of a compressed file, which never comes here.
+        Slot::Compress => {
+            return Err(Error::Invalid("a compressed cluster in a file without compression"));
+        }
+    })
+}
+
+/// Reserves the holes in `run`, as far as one node holds them; returns the end of what was reserved.
+fn reserve(ops: &DataOps<'_>, tree: &mut Tree, run: &Range<u64>) -> Result<u64> {
+    let space = &ops.fs.meta.space;
+    let wanted = (run.end - run.start) as usize;
+    let len = {
+        let slots = tree.change(ops.fs, run.start, Missing::Create)?;
+        wanted.min(slots.len())
+    };
+    // As much as there is room for; nothing at all is the error.
+    let mut granted = len;
+    loop {
+        match space.reserve_blocks(granted as u32) {
+            Ok(()) => break,
+            Err(Error::NoSpace) if granted > 1 => granted /= 2,
+            Err(error) => return Err(error),
+        }
+    }
+    let mut slots = tree.change(ops.fs, run.start, Missing::Fail)?;
+    for i in 0..granted {
+        slots.set(i, Slot::New.to_raw());
+    }
+    tree.add_blocks(granted as u64);
+    Ok(run.start + granted as u64)
+}

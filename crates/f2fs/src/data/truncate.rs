@@ -1,0 +1,216 @@
+//! Changing the size of a file (kernel: `f2fs_truncate`, `f2fs_truncate_partial_cluster`).
+//!
+//! Shrinking happens within one operation: bytes behind the new end are zeroed, the block or cluster that the end
+//! cuts is written, then everything behind is freed. So no checkpoint ever shows old bytes behind the end, and a
+//! read error in the cut cluster is met before anything is changed.
+
+use crate::data::flush::flush_pages_in_op;
+use crate::data::inline;
+use crate::data::ops::DataOps;
+use crate::error::{Error, Result};
+use crate::fs::{Fs, OpGuard};
+use crate::inode::{ClusterLayout, Inode};
+use crate::node::{Span, Tree};
+use f2fs_format::{BLOCK_SIZE, ClusterSlots, InlineFlags, Slot};
+use std::ops::Range;
+use std::sync::Arc;
+
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
+/// Sets the size of a regular file. The caller holds the inode's lock exclusively and has made room.
+pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
+    let op = fs.start_op();
+    check_limit(inode, size)?;
+    if size < inode.size() {
+        shrink(fs, inode, size, &op)?;
+    } else {
+        grow(fs, inode, size, &op)?;
+    }
+    let mut tree = inode.tree.lock();
+    tree.inode_mut().set_size(size);
+    drop(tree);
+    fs.note_dirty(inode);
+    Ok(())
+}
+
+/// Refuses a size that the file's node tree cannot reach.
+pub(crate) fn check_limit(inode: &Inode, size: u64) -> Result<()> {
+    let tree = inode.tree.lock();
+    let (first, others) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
+    let limit = f2fs_format::path::mappable_blocks(first, others).saturating_mul(BLOCK);
+    if size > limit { Err(Error::TooLarge) } else { Ok(()) }
+}
+
+fn grow(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {
+    let outgrows = {
+        let tree = inode.tree.lock();
+        inline::is_inline(&tree) && size > inline::capacity(&tree)
+    };
+    if outgrows {
+        convert_inline(fs, inode, op)?;
+    }
+    zero_old_end(fs, inode, size, Some(op))?;
+    inode.set_size(size);
+    Ok(())
+}
+
+/// Zeroes what lies behind the end of the file in its last block, before the file grows over it: another writer
+/// of the volume may have left something there.
+pub(crate) fn zero_old_end(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    new_size: u64,
+    op: Option<&OpGuard<'_>>,
+) -> Result<()> {
+    let old = inode.size();
+    let block_end = old.next_multiple_of(BLOCK);
+    if old == block_end || new_size <= old {
+        return Ok(());
+    }
+    let ops = DataOps { fs, inode, op };
+    if inline::is_inline(&inode.tree.lock()) {
+        return Ok(()); // Kept zero by the inline area's own rules.
+    }
+    iomap::zero_range(&ops, old..block_end.min(new_size))
+}
+
+fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {
+    let blocks = size.div_ceil(BLOCK);
+    if inline::is_inline(&inode.tree.lock()) {
+        return shrink_inline(fs, inode, size, op);
+    }
+    let ops = DataOps::with_op(fs, inode, op);
+    let cut = cut_cluster(&ops, inode, size)?;
+    if !size.is_multiple_of(BLOCK) {
+        iomap::zero_range(&ops, size..(blocks * BLOCK).min(inode.size()))?;
+    }
+    if let Some(first) = cut {
+        dirty_whole(&ops, first..blocks)?;
+    }
+    let old_size = inode.size();
+    inode.set_size(size);
+    inode.mapping.truncate(blocks);
+    inode.bump_cookie();
+    let from = cut.unwrap_or(blocks.saturating_sub(1));
+    if let Err(error) = flush_pages_in_op(fs, inode, from..blocks, op) {
+        inode.set_size(old_size);
+        return Err(error);
+    }
+    let mut tree = inode.tree.lock();
+    tree.truncate(fs, blocks)?;
+    if size == 0 {
+        forget_release(&mut tree);
+    }
+    if tree.inode.ext().is_some() {
+        tree.inode_mut().clear_ext();
+    }
+    Ok(())
+}
+
+/// First block of the compressed cluster that the new end cuts at a block before its last.
+fn cut_cluster(ops: &DataOps<'_>, inode: &Inode, size: u64) -> Result<Option<u64>> {
+    let Some(ClusterLayout { blocks: len, .. }) = inode.clusters() else { return Ok(None) };
+    let blocks = size.div_ceil(BLOCK);
+    let first = blocks / len * len;
+    let mut tree = inode.tree.lock();
+    if tree.is_released() && !size.is_multiple_of(len * BLOCK) {
+        return Err(Error::NotPermitted("the file's compressed blocks were released; reserve them first"));
+    }
+    if blocks == first {
+        return Ok(None);
+    }
+    let Span::Slots(slots) = tree.slots(ops.fs, first, len as usize)? else { return Ok(None) };
+    let is_compressed = ClusterSlots::classify(&slots)? != ClusterSlots::Raw;
+    Ok(is_compressed.then_some(first))
+}
+
+/// An empty file has nothing released any more.
+fn forget_release(tree: &mut Tree) {
+    if tree.is_released() {
+        let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
+        tree.inode_mut().set_inline(inline);
+    }
+}
+
+/// Reads blocks into the cache and marks them dirty, so that they are written anew.
+fn dirty_whole(ops: &DataOps<'_>, blocks: Range<u64>) -> Result<()> {
+    // Rewriting the bytes that are there is the one way bytes enter a file.
+    let len = ((blocks.end - blocks.start) * BLOCK) as usize;
+    let mut bytes = vec![0; len];
+    let start = blocks.start * BLOCK;
+    let mut no_ahead = pagecache::Readahead::new(0);
+    let read = iomap::buffered_read(ops, start, &mut bytes, &mut no_ahead)?;
+    bytes.truncate(read);
+    iomap::buffered_write(ops, start..start + read as u64, &mut &bytes[..])
+        .map(|_| ())
+        .map_err(|(_, error)| error)
+}
+
+fn shrink_inline(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {
+    // The newest bytes are in the folio; they go to the inode block first.
+    flush_pages_in_op(fs, inode, 0..1, op)?;
+    inode.set_size(size);
+    inode.mapping.truncate(0);
+    let mut tree = inode.tree.lock();
+    let area = tree.inode_mut().inline_data_area_mut();
+    if let Some(rest) = area.get_mut(size as usize..) {
+        rest.fill(0);
+    }
+    Ok(())
+}
+
+/// Moves the bytes of an inline file to a block of its own. One step for the volume: the block is written before
+/// the inode block forgets the bytes (kernel: `f2fs_convert_inline_inode`).
+pub(crate) fn convert_inline(fs: &Fs, inode: &Arc<Inode>, op: &OpGuard<'_>) -> Result<()> {
+    // Brings the folio up to date with the inode block, or finds it newer.
+    let ops = DataOps::with_op(fs, inode, op);
+    let size = inode.size();
+    let mut bytes = vec![0; size.min(BLOCK) as usize];
+    iomap::buffered_read(&ops, 0, &mut bytes, &mut pagecache::Readahead::new(0))?;
+    let has_data = size > 0;
+    if has_data {
+        fs.meta.space.reserve_blocks(1)?;
+    }
+    let saved: Vec<u8> = {
+        let mut tree = inode.tree.lock();
+        let flags = tree.inode.inline() - (InlineFlags::INLINE_DATA | InlineFlags::DATA_EXIST);
+        let block = tree.inode_mut();
+        let saved = block.inline_data_area().to_vec();
+        block.inline_data_area_mut().fill(0);
+        block.set_inline(flags);
+        if has_data {
+            block.set_slot(0, Slot::New.to_raw());
+            tree.add_blocks(1);
+        }
+        saved
+    };
+    inode.bump_cookie();
+    if !has_data {
+        return Ok(());
+    }
+    let written = iomap::buffered_write(&ops, 0..bytes.len() as u64, &mut &bytes[..])
+        .map(|_| ())
+        .map_err(|(_, error)| error)
+        .and_then(|()| flush_pages_in_op(fs, inode, 0..1, op));
+    if let Err(error) = written {
+        restore_inline(fs, inode, &saved)?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Undoes a conversion whose block could not be written.
+fn restore_inline(fs: &Fs, inode: &Inode, saved: &[u8]) -> Result<()> {
+    inode.mapping.truncate(0);
+    let mut tree = inode.tree.lock();
+    let raw = tree.inode.slot(0);
+    tree.free_slot(fs, raw)?;
+    let flags = tree.inode.inline() | InlineFlags::INLINE_DATA | InlineFlags::DATA_EXIST;
+    let block = tree.inode_mut();
+    block.set_slot(0, 0);
+    block.set_inline(flags);
+    block.inline_data_area_mut().copy_from_slice(saved);
+    drop(tree);
+    inode.bump_cookie();
+    Ok(())
+}

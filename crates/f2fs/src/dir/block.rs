@@ -1,0 +1,52 @@
+//! One area of entries: the inline area or a block of the directory.
+
+use crate::data::DataOps;
+use crate::error::Result;
+use crate::inode::Inode;
+use f2fs_format::dentry::Layout;
+use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
+use pagecache::Readahead;
+use std::sync::Arc;
+
+/// Whether the directory's entries are in its inode block.
+pub(super) fn is_inline(dir: &Inode) -> bool {
+    dir.tree.lock().inode.inline().contains(InlineFlags::INLINE_DENTRY)
+}
+
+/// A copy of the inline area and its layout.
+pub(super) fn inline_area(dir: &Inode) -> (Vec<u8>, Layout) {
+    let tree = dir.tree.lock();
+    (tree.inode.inline_data_area().to_vec(), tree.inode.inline_dentry_layout())
+}
+
+/// Stores the inline area.
+pub(super) fn store_inline(dir: &Inode, area: &[u8]) {
+    dir.tree.lock().inode_mut().inline_data_area_mut().copy_from_slice(area);
+}
+
+/// Blocks of the directory, by its size.
+pub(super) fn block_count(dir: &Inode) -> u64 {
+    dir.size().div_ceil(BLOCK_SIZE as u64)
+}
+
+/// Block `index`; absent blocks read as zeros, which is an area without entries.
+pub(super) fn read(ops: &DataOps<'_>, index: u64) -> Result<Box<Block>> {
+    let mut block = Box::new([0; BLOCK_SIZE]);
+    let mut none = Readahead::new(0);
+    iomap::buffered_read(ops, index * BLOCK_SIZE as u64, &mut block[..], &mut none)?;
+    Ok(block)
+}
+
+/// Writes block `index` through the cache; it reaches the volume with the next checkpoint. The directory grows to
+/// hold it.
+pub(super) fn write(ops: &DataOps<'_>, index: u64, block: &Block) -> Result<()> {
+    let start = index * BLOCK_SIZE as u64;
+    let end = start + BLOCK_SIZE as u64;
+    iomap::buffered_write(ops, start..end, &mut &block[..]).map_err(|(_, error)| error)?;
+    let dir: &Arc<Inode> = ops.inode;
+    if end > dir.size() {
+        dir.set_size(end);
+        dir.tree.lock().inode_mut().set_size(end);
+    }
+    Ok(())
+}

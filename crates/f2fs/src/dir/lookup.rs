@@ -1,0 +1,191 @@
+//! Finding names and listing directories.
+
+use super::block;
+use crate::data::DataOps;
+use crate::error::Result;
+use crate::fs::Fs;
+use crate::inode::Inode;
+use f2fs_format::dentry::{Dentry, DentryView, Layout};
+use f2fs_format::hash::{MAX_DIR_HASH_DEPTH, bucket_blocks, bucket_of, dentry_hash, first_block};
+use f2fs_format::{Advise, FileType, Ino, InodeFlags};
+use std::sync::Arc;
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Inline,
+    Block(u64),
+}
+
+/// An entry that was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) ino: Ino,
+    pub(crate) file_type: FileType,
+    pub(super) place: Place,
+    pub(super) slot: usize,
+    pub(super) name_len: usize,
+}
+
+/// One listed entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DirRecord {
+    pub(crate) name: Vec<u8>,
+    pub(crate) ino: Ino,
+    pub(crate) file_type: FileType,
+    /// Where the listing goes on after this entry.
+    pub(crate) next: u64,
+}
+
+/// Positions in a listing: block number and slot in it.
+const SLOTS_PER_POSITION: u64 = 256;
+
+/// Finds a name; `.` and `..` too.
+pub(crate) fn lookup(fs: &Fs, dir: &Arc<Inode>, name: &[u8]) -> Result<Option<Found>> {
+    let hash = dentry_hash(name);
+    if block::is_inline(dir) {
+        let (area, layout) = block::inline_area(dir);
+        return find_in(fs, &area, layout, Place::Inline, name, Some(hash));
+    }
+    let ops = DataOps::new(fs, dir);
+    if is_hashed_differently(dir) {
+        return scan(fs, &ops, name);
+    }
+    let (depth, dir_level) = levels(dir);
+    for level in 0..depth {
+        let start = first_block(level, dir_level, bucket_of(hash, level, dir_level));
+        for index in start..start + u64::from(bucket_blocks(level)) {
+            if index >= block::block_count(dir) {
+                break;
+            }
+            let area = block::read(&ops, index)?;
+            let place = Place::Block(index);
+            if let Some(found) = find_in(fs, &area[..], Layout::BLOCK, place, name, Some(hash))? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Depth and `i_dir_level` of a directory of blocks.
+pub(super) fn levels(dir: &Inode) -> (u32, u8) {
+    let tree = dir.tree.lock();
+    (tree.inode.current_depth().clamp(1, MAX_DIR_HASH_DEPTH), tree.inode.dir_level())
+}
+
+/// Case-insensitive and encrypted directories hash something other than the stored bytes.
+fn is_hashed_differently(dir: &Inode) -> bool {
+    let tree = dir.tree.lock();
+    tree.inode.flags().contains(InodeFlags::CASEFOLD)
+        || tree.inode.advise().contains(Advise::ENCRYPT)
+}
+
+fn scan(fs: &Fs, ops: &DataOps<'_>, name: &[u8]) -> Result<Option<Found>> {
+    for index in 0..block::block_count(ops.inode) {
+        let area = block::read(ops, index)?;
+        let place = Place::Block(index);
+        if let Some(found) = find_in(fs, &area[..], Layout::BLOCK, place, name, None)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn find_in(
+    fs: &Fs,
+    area: &[u8],
+    layout: Layout,
+    place: Place,
+    name: &[u8],
+    hash: Option<u32>,
+) -> Result<Option<Found>> {
+    let view = DentryView::new(area, layout)?;
+    let matches = |d: &Dentry<'_>| d.name == name && hash.is_none_or(|h| h == d.hash);
+    let Some(dentry) = view.entries().flatten().find(matches) else { return Ok(None) };
+    Ok(Some(Found {
+        ino: fs.meta.geometry.nid(dentry.ino.get())?,
+        file_type: dentry.file_type,
+        place,
+        slot: dentry.slot,
+        name_len: dentry.name.len(),
+    }))
+}
+
+/// Whether it holds nothing but `.` and `..`.
+pub(crate) fn is_empty(fs: &Fs, dir: &Arc<Inode>) -> Result<bool> {
+    if block::is_inline(dir) {
+        let (area, layout) = block::inline_area(dir);
+        return Ok(DentryView::new(&area, layout)?.is_only_dots());
+    }
+    let ops = DataOps::new(fs, dir);
+    for index in 0..block::block_count(dir) {
+        let area = block::read(&ops, index)?;
+        if !DentryView::new(&area[..], Layout::BLOCK)?.is_only_dots() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Up to `max` entries from a position on (0 is the start), without `.` and `..`. Fewer means the end.
+///
+/// A damaged entry is an error that names it; entries before it are returned first.
+pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<Vec<DirRecord>> {
+    let mut records = Vec::new();
+    if block::is_inline(dir) {
+        let (area, layout) = block::inline_area(dir);
+        list_area(fs, &area, layout, 0, from, max, &mut records)?;
+        return Ok(records);
+    }
+    let ops = DataOps::new(fs, dir);
+    let mut from = from;
+    for index in from / SLOTS_PER_POSITION..block::block_count(dir) {
+        let area = block::read(&ops, index)?;
+        let slot = from % SLOTS_PER_POSITION;
+        list_area(fs, &area[..], Layout::BLOCK, index, slot, max, &mut records)?;
+        if records.len() >= max {
+            break;
+        }
+        from = 0;
+    }
+    Ok(records)
+}
+
+fn list_area(
+    fs: &Fs,
+    area: &[u8],
+    layout: Layout,
+    index: u64,
+    slot: u64,
+    max: usize,
+    records: &mut Vec<DirRecord>,
+) -> Result<()> {
+    let view = DentryView::new(area, layout)?;
+    let mut entries = view.entries_from(slot as usize);
+    while records.len() < max {
+        let Some(entry) = entries.next() else { break };
+        let record = entry.map_err(crate::Error::from).and_then(|d| record(fs, &d, index));
+        match record {
+            Ok(Some(record)) => records.push(record),
+            Ok(None) => {}
+            Err(error) if records.is_empty() => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+fn record(fs: &Fs, dentry: &Dentry<'_>, index: u64) -> Result<Option<DirRecord>> {
+    if dentry.is_dot() {
+        return Ok(None);
+    }
+    dentry.check_name()?;
+    let after = dentry.slot + f2fs_format::dentry::slots_for(dentry.name.len());
+    Ok(Some(DirRecord {
+        name: dentry.name.to_vec(),
+        ino: fs.meta.geometry.nid(dentry.ino.get())?,
+        file_type: dentry.file_type,
+        next: index * SLOTS_PER_POSITION + after as u64,
+    }))
+}

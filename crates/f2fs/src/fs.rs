@@ -1,0 +1,164 @@
+//! The volume in memory: what every operation works on.
+//!
+//! # Locking
+//! `op` is the barrier between operations and the checkpoint: everything that changes metadata holds it shared
+//! ([`Fs::start_op`]), a checkpoint exclusively. Room is made ([`Fs::balance`]) before any lock is taken. The whole
+//! order is in [`crate::locks`].
+
+use crate::data::codecs::Codecs;
+use crate::error::{Error, Result};
+use crate::inode::{Inode, InodeCache};
+use crate::locks;
+use crate::meta::Metadata;
+use crate::options::VolumeOptions;
+use crate::stats::{Counters, Stats};
+use f2fs_format::{BlockAddr, Ino, Nid};
+use pagecache::PageCache;
+use runtime::PAGE_SIZE;
+use runtime::clock::Timestamp;
+use runtime::rng::Rng;
+use runtime::sync::{Mutex, Rank, ReadGuard, RwLock, WriteGuard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Smallest cache: four folios of 2 MiB and room to work beside them.
+const CACHE_BYTES_MIN: u64 = 16 << 20;
+
+/// Witness that metadata may be changed: no checkpoint runs while it is held, or its holder is the checkpoint.
+#[derive(Debug)]
+#[expect(dead_code, reason = "guards are held, not read")]
+pub(crate) enum OpGuard<'a> {
+    /// One operation among others.
+    Shared(ReadGuard<'a, ()>),
+    /// The checkpoint, alone.
+    Frozen(WriteGuard<'a, ()>),
+}
+
+/// One open volume.
+#[derive(Debug)]
+pub(crate) struct Fs {
+    pub(crate) meta: Metadata,
+    pub(crate) cache: PageCache,
+    pub(crate) options: VolumeOptions,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) codecs: Arc<Codecs>,
+    pub(crate) inodes: InodeCache,
+    /// Inodes with dirty nodes or dirty folios; they stay in memory.
+    pub(crate) dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
+    pub(crate) op: RwLock<()>,
+    /// Whether anything was changed since the last checkpoint.
+    pub(crate) changed: AtomicBool,
+    /// Whether the last checkpoint was not the one of a clean end.
+    pub(crate) needs_umount: AtomicBool,
+    pub(crate) checkpoint: Mutex<()>,
+    pub(crate) rename: Mutex<()>,
+    rng: Mutex<Rng>,
+}
+
+impl Fs {
+    pub(crate) fn new(meta: Metadata, options: VolumeOptions) -> Result<Arc<Self>> {
+        let cache_pages = options.cache_bytes.max(CACHE_BYTES_MIN) / PAGE_SIZE as u64;
+        let rng = options.seed.map_or_else(Rng::from_system, Rng::seeded);
+        let counters = Arc::new(Counters::default());
+        Ok(Arc::new(Self {
+            meta,
+            cache: PageCache::new(cache_pages as usize),
+            codecs: Arc::new(Codecs::new(options.threads, Arc::clone(&counters))?),
+            counters,
+            inodes: InodeCache::default(),
+            dirty: Mutex::new(Rank::LEAF, BTreeMap::new()),
+            op: RwLock::new(locks::OP, ()),
+            changed: AtomicBool::new(false),
+            needs_umount: AtomicBool::new(false),
+            checkpoint: Mutex::new(locks::CHECKPOINT, ()),
+            rename: Mutex::new(locks::RENAME, ()),
+            rng: Mutex::new(Rank::LEAF, rng),
+            options,
+        }))
+    }
+
+    /// Lets the cache ask for writing-back when nothing clean is left.
+    pub(crate) fn watch_memory(self: &Arc<Self>) {
+        let fs = Arc::downgrade(self);
+        self.cache.set_pressure_handler(move || {
+            if let Some(fs) = fs.upgrade()
+                && let Err(error) = fs.flush_data()
+            {
+                tracing::warn!(%error, "writing back under memory pressure");
+            }
+        });
+    }
+
+    /// Refuses if the volume must not be changed.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            return Err(Error::ReadOnly("the volume was opened read-only".to_owned()));
+        }
+        match self.meta.device.stopped() {
+            Some(reason) => Err(Error::Shutdown(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts a change of metadata.
+    pub(crate) fn start_op(&self) -> OpGuard<'_> {
+        self.changed.store(true, Ordering::Release);
+        OpGuard::Shared(self.op.read())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    pub(crate) fn random_u32(&self) -> u32 {
+        self.rng.lock().next_u32()
+    }
+
+    /// Notes that an inode has something to write; it stays in memory until that is done.
+    pub(crate) fn note_dirty(&self, inode: &Arc<Inode>) {
+        if !inode.note_listed() {
+            self.dirty.lock().insert(inode.ino, Arc::clone(inode));
+        }
+    }
+
+    /// Forgets that an inode is dirty: it is clean, or gone.
+    pub(crate) fn forget_dirty(&self, inode: &Inode) {
+        inode.note_unlisted();
+        let listed = self.dirty.lock().remove(&inode.ino);
+        drop(listed);
+    }
+
+    /// The inodes that have something to write.
+    pub(crate) fn dirty_inodes(&self) -> Vec<Arc<Inode>> {
+        self.dirty.lock().values().map(Arc::clone).collect()
+    }
+
+    /// Points a nid at the block its node was just placed in and frees the old one.
+    pub(crate) fn replace_node_addr(&self, nid: Nid, ino: Ino, addr: BlockAddr) -> Result<()> {
+        let old = self.meta.nat.get(nid)?;
+        self.meta.nat.set_addr(nid, ino, addr)?;
+        if !old.is_free() {
+            self.meta.segments.invalidate(self.meta.geometry.main_addr(old.addr)?)?;
+        }
+        Ok(())
+    }
+
+    /// Frees a node's block and nid.
+    pub(crate) fn release_node_block(&self, nid: Nid) -> Result<()> {
+        let old = self.meta.nat.get(nid)?;
+        if !old.is_free() {
+            self.meta.segments.invalidate(self.meta.geometry.main_addr(old.addr)?)?;
+        }
+        self.meta.nat.free_nid(nid)?;
+        self.meta.space.release_node()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            cache: self.cache.stats(),
+            data: self.counters.snapshot(),
+            device: self.meta.device.counters(),
+        }
+    }
+}

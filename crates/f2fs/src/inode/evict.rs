@@ -1,0 +1,33 @@
+//! The end of an inode (kernel: `f2fs_evict_inode`).
+
+use super::Inode;
+use crate::error::Result;
+use crate::fs::{Fs, OpGuard};
+use f2fs_format::InlineFlags;
+use std::sync::Arc;
+
+impl Inode {
+    /// Frees everything an inode without links and open handles has: blocks, nodes, nid, place in the orphan list.
+    pub(crate) fn free(self: &Arc<Self>, fs: &Fs, _op: &OpGuard<'_>) -> Result<()> {
+        self.set_size(0);
+        self.mapping.truncate(0);
+        let mut tree = self.tree.lock();
+        let inline = InlineFlags::INLINE_DATA | InlineFlags::INLINE_DENTRY;
+        // A device number and inline bytes lie where other files have their slots.
+        if !self.file_type.is_device() && !tree.inode.inline().intersects(inline) {
+            tree.truncate(fs, 0)?;
+        }
+        if let Some(nid) = tree.inode.xattr_nid() {
+            tree.free_node(fs, nid)?;
+            tree.inode_mut().set_xattr_nid(None);
+        }
+        tree.dirty = false;
+        fs.release_node_block(self.ino)?;
+        fs.meta.space.remove_inode()?;
+        drop(tree);
+        fs.meta.orphans.remove(self.ino);
+        fs.forget_dirty(self);
+        fs.inodes.remove(self.ino);
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! An inode in memory.
+//!
+//! `Inode` -> [`Tree`] (inode block and nodes) and [`Mapping`] (folios).
+//!
+//! # Locking
+//! `rwsem` (rank INODE) serialises operations: shared for reading, exclusive for everything that changes size,
+//! content, entries or attributes. `tree` (rank TREE) guards the nodes and is taken below folio locks. `size` and
+//! `cookie` are single values read without a lock.
+
+mod cache;
+mod create;
+mod evict;
+mod info;
+
+pub(crate) use cache::InodeCache;
+pub(crate) use create::NewFile;
+pub(crate) use info::{InodeInfo, to_disk};
+
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::locks;
+use crate::node::Tree;
+use f2fs_codec::CodecParams;
+use f2fs_format::{FileType, InlineFlags, Ino, InodeBlock};
+use pagecache::{Mapping, Orders};
+use runtime::sync::{Mutex, Rank, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Compression clusters of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClusterLayout {
+    pub(crate) params: CodecParams,
+    /// Blocks of a cluster, 4 to 256.
+    pub(crate) blocks: u64,
+}
+
+/// One file, directory or special file of an open volume.
+#[derive(Debug)]
+pub(crate) struct Inode {
+    pub(crate) ino: Ino,
+    pub(crate) file_type: FileType,
+    pub(crate) rwsem: RwLock<()>,
+    pub(crate) tree: Mutex<Tree>,
+    pub(crate) mapping: Arc<Mapping>,
+    clusters: Mutex<Option<ClusterLayout>>,
+    size: AtomicU64,
+    cookie: AtomicU64,
+    listed_dirty: AtomicBool,
+    opens: AtomicU32,
+}
+
+impl Inode {
+    /// The in-memory inode of a checked block.
+    pub(crate) fn new(fs: &Fs, ino: Ino, block: InodeBlock, dirty: bool) -> Result<Arc<Self>> {
+        let file_type = block.file_type();
+        let clusters = cluster_layout(&block)?;
+        let inode = Self {
+            ino,
+            file_type,
+            rwsem: RwLock::new(locks::INODE, ()),
+            mapping: Mapping::new(&fs.cache, orders(fs, clusters, file_type)),
+            clusters: Mutex::new(Rank::LEAF, clusters),
+            size: AtomicU64::new(block.size()),
+            cookie: AtomicU64::new(0),
+            tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
+            listed_dirty: AtomicBool::new(false),
+            opens: AtomicU32::new(0),
+        };
+        Ok(Arc::new(inode))
+    }
+
+    /// Size in bytes, as users see it.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// Changes the size that users see. The inode block follows when the bytes are on the volume.
+    pub(crate) fn set_size(&self, size: u64) {
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// Compression clusters, if the file has them.
+    pub(crate) fn clusters(&self) -> Option<ClusterLayout> {
+        *self.clusters.lock()
+    }
+
+    /// Takes over changed compression attributes. The file has no blocks and no cached bytes.
+    pub(crate) fn reload_layout(&self, fs: &Fs, tree: &Tree) -> Result<()> {
+        let clusters = cluster_layout(&tree.inode)?;
+        self.mapping.truncate(0);
+        self.mapping.set_orders(orders(fs, clusters, self.file_type));
+        *self.clusters.lock() = clusters;
+        Ok(())
+    }
+
+    /// Changes whenever the mapping of bytes to blocks changes.
+    pub(crate) fn cookie(&self) -> u64 {
+        self.cookie.load(Ordering::Acquire)
+    }
+
+    /// Makes answers about the mapping that were given before stale.
+    pub(crate) fn bump_cookie(&self) {
+        self.cookie.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_dir(&self) -> bool {
+        self.file_type == FileType::Directory
+    }
+
+    /// Refuses what is not a directory.
+    pub(crate) fn check_dir(&self) -> Result<()> {
+        if self.is_dir() { Ok(()) } else { Err(Error::NotADirectory) }
+    }
+
+    /// Whether its bytes are kept in the inode block.
+    pub(crate) fn is_inline_data(&self) -> bool {
+        self.tree.lock().inode.inline().contains(InlineFlags::INLINE_DATA)
+    }
+
+    /// Notes that it stands in the list of dirty inodes; whether it stood there already.
+    pub(crate) fn note_listed(&self) -> bool {
+        self.listed_dirty.swap(true, Ordering::AcqRel)
+    }
+
+    /// Notes that it was taken from the list of dirty inodes.
+    pub(crate) fn note_unlisted(&self) {
+        self.listed_dirty.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn add_open(&self) {
+        self.opens.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether this was the last open handle.
+    pub(crate) fn drop_open(&self) -> bool {
+        self.opens.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.opens.load(Ordering::Acquire) > 0
+    }
+}
+
+/// The clusters of a compressed regular file.
+fn cluster_layout(block: &InodeBlock) -> Result<Option<ClusterLayout>> {
+    if !block.is_compressed() {
+        return Ok(None);
+    }
+    let info = block.compress().expect("checked with the inode");
+    let params = CodecParams::new(
+        info.algorithm,
+        info.level(),
+        info.log_cluster_size,
+        info.has_checksum(),
+    )
+    .map_err(|_| Error::Invalid("compression attributes of the file contradict"))?;
+    Ok(Some(ClusterLayout { params, blocks: 1 << info.log_cluster_size }))
+}
+
+/// A compressed file's folios are never smaller than a cluster (row S7); a directory's are single blocks.
+fn orders(fs: &Fs, clusters: Option<ClusterLayout>, file_type: FileType) -> Orders {
+    if file_type == FileType::Directory {
+        return Orders { min: 0, max: 0 };
+    }
+    let min = clusters.map_or(0, |c| c.blocks.trailing_zeros() as u8);
+    Orders { min, max: fs.options.max_order.min(runtime::MAX_ORDER).max(min) }
+}

@@ -1,0 +1,76 @@
+//! The F2FS engine: volumes, files and directories in user space.
+//!
+//! [`Volume`] is the way in. Below it, calls go one way:
+//!
+//! ```text
+//! api > sync, ops > dir > data > inode > node > segment > meta > device
+//! ```
+//!
+//! | module | what | kernel |
+//! |---|---|---|
+//! | `api` | what users of the crate see | - |
+//! | `ops` | one operation: locks, room, checks | `namei.c`, `file.c` |
+//! | `sync` | flush and checkpoint | `checkpoint.c` |
+//! | `dir` | names to inodes | `dir.c`, `inline.c` |
+//! | `data` | bytes to blocks, compression | `data.c`, `compress.c` |
+//! | `inode`, `node` | inodes and their node trees | `inode.c`, `node.c` |
+//! | `segment` | logs and valid blocks | `segment.c` |
+//! | `meta`, `checkpoint` | NAT, counters, packs | `node.c`, `checkpoint.c` |
+//! | `device` | blocks of the device | - |
+//!
+//! # Examples
+//! ```no_run
+//! use f2fs::{OpenOptions, Volume, VolumeOptions};
+//! use std::io::{Read, Write};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let volume = Volume::open("disk.img", &VolumeOptions::default())?;
+//! let mut file = volume.open_with("/notes", &OpenOptions::new().write(true).create(true))?;
+//! file.write_all(b"hello")?;
+//! file.sync_all()?;
+//! let mut text = String::new();
+//! volume.open_file("/notes")?.read_to_string(&mut text)?;
+//! drop(file);
+//! volume.close()?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod acl;
+mod api;
+mod checkpoint;
+mod data;
+mod device;
+mod dir;
+pub mod error;
+mod fs;
+mod inode;
+mod locks;
+mod meta;
+mod node;
+mod ops;
+mod options;
+mod segment;
+mod stats;
+mod sync;
+mod xattr;
+
+pub use api::entry::{DirEntry, ReadDir};
+pub use api::file::File;
+pub use api::metadata::{ClusterCounts, Compression, Metadata};
+pub use api::open_options::OpenOptions;
+pub use api::report::{StatFs, VolumeInfo};
+pub use api::volume::{Owner, Special, Volume};
+pub use device::DeviceCounters;
+pub use error::{Error, Result};
+pub use f2fs_codec::{CompressAlgorithm, Verify};
+pub use f2fs_format::{FileType, InodeFlags};
+pub use f2fs_offline::{FormatOptions, RootCompression};
+pub use iomap::{Extent, IomapKind};
+pub use ops::attr::{SetAttr, Toggle};
+pub use options::{CompressDefaults, Fill, VolumeOptions};
+pub use pagecache::CacheStats;
+pub use runtime::clock::Timestamp;
+pub use stats::{DataStats, Stats};
+pub use xattr::SetXattr;

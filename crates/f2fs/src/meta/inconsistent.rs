@@ -1,0 +1,26 @@
+//! Contradictions between two tables of a volume, each of which parses on its own.
+
+use f2fs_format::{BlockAddr, Nid, SegmentNo};
+
+/// Two places of the volume that do not agree. Only a checker can tell which one is right.
+#[expect(missing_docs, reason = "the message of a variant is its documentation")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Inconsistent {
+    #[error("SIT: block {addr} is freed but not valid")]
+    BlockNotValid { addr: BlockAddr },
+    #[error("NAT: nid {nid} is referred to but free")]
+    NidFree { nid: Nid },
+    #[error("SIT: {sit} valid node blocks, the checkpoint counts {checkpoint}")]
+    NodeTotal { sit: u64, checkpoint: u64 },
+    #[error("SIT: {sit} valid blocks, the checkpoint counts only {checkpoint}")]
+    BlockTotal { sit: u64, checkpoint: u64 },
+    #[error("checkpoint: the next block {blkoff} of open segment {segno} is not free")]
+    CursegNotFree { segno: SegmentNo, blkoff: u16 },
+    #[error("checkpoint: open segment {segno} has SIT type {kind}, not {log}")]
+    CursegKind { segno: SegmentNo, kind: u8, log: u8 },
+    #[error("checkpoint: the counter {what} would fall below zero")]
+    CounterUnderflow { what: &'static str },
+    #[error("roll-forward: the chain of nodes returns to block {addr}")]
+    ChainLoop { addr: BlockAddr },
+}

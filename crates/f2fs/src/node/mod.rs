@@ -1,0 +1,14 @@
+//! The nodes of a file: its inode block, direct and indirect nodes, attribute node.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`tree`] | all cached nodes of one inode; address slots by file block |
+//! | [`truncate`] | freeing slots and nodes behind a file block |
+//! | [`writer`] | dirty nodes to new places, at a checkpoint |
+
+pub(crate) mod tree;
+pub(crate) mod truncate;
+pub(crate) mod writer;
+
+pub(crate) use tree::{Missing, Span, Tree};
+pub(crate) use writer::NodeWriter;

@@ -1,0 +1,323 @@
+//! All nodes of one inode that are in memory, owned by the inode and reached under its tree lock.
+//!
+//! A node belongs to one inode for ever, so the cache of nodes is part of the inode: one lock guards the whole
+//! path from the inode block to an address slot, and no two files share one.
+//!
+//! # Invariants
+//! 1. Every cached node was checked: its footer names this inode, its own nid and the offset its place implies.
+//!    A node that is linked from two places, or into another file, fails that check.
+//! 2. A node without an address on the volume is dirty.
+//!
+//! # Locking
+//! The tree lock (`locks::TREE`) is held over each method, including the reads of node blocks.
+
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use f2fs_format::node::{NodeFooter, dnode, indirect};
+use f2fs_format::path::NodePath;
+use f2fs_format::{BLOCK_SIZE, Block, Ino, InodeBlock, Nid, SummaryEntry};
+use std::collections::HashMap;
+
+/// A cached direct, indirect or attribute node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(super) block: Box<Block>,
+    pub(super) dirty: bool,
+}
+
+/// The node tree of one inode.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    ino: Ino,
+    /// The inode block.
+    pub(crate) inode: InodeBlock,
+    /// Whether the inode block differs from the volume's.
+    pub(crate) dirty: bool,
+    pub(super) nodes: HashMap<Nid, Node>,
+}
+
+/// Address slots from one file block on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// No node holds them: a hole of so many blocks.
+    Hole(u64),
+    /// Their raw values, at least one.
+    Slots(Vec<u32>),
+}
+
+/// What to do about a node that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Make it.
+    Create,
+    /// That cannot be: the slots were there before.
+    Fail,
+}
+
+/// Who holds the slots of a file block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Inode,
+    Node(Nid),
+}
+
+/// The slots of one node from a file block on, for changing them.
+pub(crate) struct SlotsMut<'a> {
+    nid: Nid,
+    first: usize,
+    len: usize,
+    body: Body<'a>,
+}
+
+enum Body<'a> {
+    Inode(&'a mut InodeBlock),
+    Node(&'a mut Block),
+}
+
+impl SlotsMut<'_> {
+    /// Slots from the asked block to the end of the node.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Raw value of slot `i`, counted from the asked block.
+    pub(crate) fn get(&self, i: usize) -> u32 {
+        match &self.body {
+            Body::Inode(inode) => inode.slot(self.first + i),
+            Body::Node(block) => dnode::slot(block, self.first + i),
+        }
+    }
+
+    /// Sets slot `i`.
+    pub(crate) fn set(&mut self, i: usize, raw: u32) {
+        match &mut self.body {
+            Body::Inode(inode) => inode.set_slot(self.first + i, raw),
+            Body::Node(block) => dnode::set_slot(block, self.first + i, raw),
+        }
+    }
+
+    /// The summary entry of the block behind slot `i`.
+    pub(crate) fn owner(&self, i: usize, version: u8) -> SummaryEntry {
+        SummaryEntry { nid: self.nid.get(), version, ofs_in_node: (self.first + i) as u16 }
+    }
+
+    /// The node that holds the slots.
+    pub(crate) fn nid(&self) -> Nid {
+        self.nid
+    }
+}
+
+impl Tree {
+    /// The tree of a checked inode block.
+    pub(crate) fn new(ino: Ino, inode: InodeBlock, dirty: bool) -> Self {
+        Self { ino, inode, dirty, nodes: HashMap::new() }
+    }
+
+    /// The inode block, to be changed.
+    pub(crate) fn inode_mut(&mut self) -> &mut InodeBlock {
+        self.dirty = true;
+        &mut self.inode
+    }
+
+    /// Inode number.
+    pub(crate) fn ino(&self) -> Ino {
+        self.ino
+    }
+
+    pub(super) fn path(&self, block: u64) -> Result<NodePath> {
+        let (in_inode, in_node) = self.slots_per_node();
+        NodePath::of(block, in_inode, in_node).map_err(|_| Error::TooLarge)
+    }
+
+    /// Address slots in the inode and in a direct node.
+    pub(super) fn slots_per_node(&self) -> (u32, u32) {
+        (self.inode.addrs_in_inode(), self.inode.addrs_per_dnode())
+    }
+
+    /// Slots from `block` on, at most `max` and at most to the end of their node.
+    pub(crate) fn slots(&mut self, fs: &Fs, block: u64, max: usize) -> Result<Span> {
+        let path = self.path(block)?;
+        let Some(holder) = self.find(fs, &path)? else {
+            return Ok(Span::Hole(self.slots_after(&path)));
+        };
+        let slots = self.slots_mut(holder, &path);
+        Ok(Span::Slots((0..max.min(slots.len)).map(|i| slots.get(i)).collect()))
+    }
+
+    /// Slots from `block` on, for changing them; marks their node dirty.
+    pub(crate) fn change(
+        &mut self,
+        fs: &Fs,
+        block: u64,
+        missing: Missing,
+    ) -> Result<SlotsMut<'_>> {
+        let path = self.path(block)?;
+        let holder = match (self.find(fs, &path)?, missing) {
+            (Some(holder), _) => holder,
+            (None, Missing::Create) => self.create(fs, &path)?,
+            (None, Missing::Fail) => unreachable!("slots that were looked up have a node"),
+        };
+        match holder {
+            Holder::Inode => self.dirty = true,
+            Holder::Node(nid) => self.cached(nid).dirty = true,
+        }
+        Ok(self.slots_mut(holder, &path))
+    }
+
+    /// Slots that the node of a path would hold from its slot on.
+    fn slots_after(&self, path: &NodePath) -> u64 {
+        let (in_inode, in_node) = self.slots_per_node();
+        u64::from(if path.level == 0 { in_inode } else { in_node }) - path.slot as u64
+    }
+
+    fn slots_mut(&mut self, holder: Holder, path: &NodePath) -> SlotsMut<'_> {
+        let len = self.slots_after(path) as usize;
+        let (nid, body) = match holder {
+            Holder::Inode => (self.ino, Body::Inode(&mut self.inode)),
+            Holder::Node(nid) => (nid, Body::Node(&mut self.cached(nid).block)),
+        };
+        SlotsMut { nid, first: path.slot, len, body }
+    }
+
+    pub(super) fn cached(&mut self, nid: Nid) -> &mut Node {
+        self.nodes.get_mut(&nid).expect("the caller loaded the node")
+    }
+
+    /// The holder of a path's slots, its nodes loaded; None if one of them does not exist.
+    pub(super) fn find(&mut self, fs: &Fs, path: &NodePath) -> Result<Option<Holder>> {
+        let mut holder = Holder::Inode;
+        for level in 1..=path.level {
+            let Some(nid) = self.child(fs, holder, path.index_in_parent[level])? else {
+                return Ok(None);
+            };
+            self.load(fs, nid, path.node_offset[level])?;
+            holder = Holder::Node(nid);
+        }
+        Ok(Some(holder))
+    }
+
+    /// The nid at an index of the inode's or an indirect node's list.
+    pub(super) fn child(&self, fs: &Fs, holder: Holder, index: usize) -> Result<Option<Nid>> {
+        let raw = match holder {
+            Holder::Inode => self.inode.nid(index).map_or(0, Nid::get),
+            Holder::Node(nid) => indirect::nid(&self.nodes[&nid].block, index),
+        };
+        if raw == 0 {
+            return Ok(None);
+        }
+        Ok(Some(fs.meta.geometry.nid(raw)?))
+    }
+
+    pub(super) fn set_child(&mut self, holder: Holder, index: usize, child: Option<Nid>) {
+        match holder {
+            Holder::Inode => self.inode_mut().set_nid(index, child),
+            Holder::Node(nid) => {
+                let node = self.cached(nid);
+                node.dirty = true;
+                indirect::set_nid(&mut node.block, index, child.map_or(0, Nid::get));
+            }
+        }
+    }
+
+    /// Brings a node into memory and checks that it is this file's node at this place.
+    pub(crate) fn load(&mut self, fs: &Fs, nid: Nid, offset: u32) -> Result<&mut Block> {
+        if !self.nodes.contains_key(&nid) {
+            let addr = fs.meta.nat.node_addr(nid)?;
+            let block = fs.meta.device.read_block(addr)?;
+            NodeFooter::read(&block).check_node(nid, self.ino, offset)?;
+            self.nodes.insert(nid, Node { block, dirty: false });
+        }
+        // A node made in memory passes too: its footer was written when it was made.
+        NodeFooter::read(&self.nodes[&nid].block).check_node(nid, self.ino, offset)?;
+        Ok(&mut self.cached(nid).block)
+    }
+
+    /// Like [`Tree::load`], for changing the node.
+    pub(crate) fn load_mut(&mut self, fs: &Fs, nid: Nid, offset: u32) -> Result<&mut Block> {
+        self.load(fs, nid, offset)?;
+        let node = self.cached(nid);
+        node.dirty = true;
+        Ok(&mut node.block)
+    }
+
+    /// Makes the nodes that a path lacks; all of them or none.
+    fn create(&mut self, fs: &Fs, path: &NodePath) -> Result<Holder> {
+        let mut holder = Holder::Inode;
+        let mut first_made = None;
+        for level in 1..=path.level {
+            let index = path.index_in_parent[level];
+            let nid = match self.child(fs, holder, index)? {
+                Some(nid) => nid,
+                None => match self.new_node(fs, path.node_offset[level]) {
+                    Ok(nid) => {
+                        self.set_child(holder, index, Some(nid));
+                        first_made.get_or_insert((holder, index, level));
+                        nid
+                    }
+                    Err(error) => {
+                        if let Some((parent, index, level)) = first_made {
+                            self.free_subtree_at(fs, parent, index, path, level)?;
+                        }
+                        return Err(error);
+                    }
+                },
+            };
+            holder = Holder::Node(nid);
+        }
+        Ok(holder)
+    }
+
+    /// A new, empty node of this inode. The caller links it.
+    pub(crate) fn new_node(&mut self, fs: &Fs, offset: u32) -> Result<Nid> {
+        fs.meta.space.reserve_node()?;
+        let nid = match fs.meta.nat.alloc_nid() {
+            Ok(nid) => nid,
+            Err(error) => {
+                fs.meta.space.release_node()?;
+                return Err(error);
+            }
+        };
+        let mut block = Box::new([0; BLOCK_SIZE]);
+        let footer = NodeFooter {
+            nid,
+            ino: self.ino,
+            offset,
+            cold: !self.inode.is_dir(),
+            fsync: false,
+            dentry: false,
+            cp_ver: 0,
+            next_blkaddr: 0,
+        };
+        footer.write(&mut block);
+        self.nodes.insert(nid, Node { block, dirty: true });
+        self.add_blocks(1);
+        Ok(nid)
+    }
+
+    /// Adds to the inode's count of blocks.
+    pub(crate) fn add_blocks(&mut self, count: u64) {
+        let blocks = self.inode.blocks() + count;
+        self.inode_mut().set_blocks(blocks);
+    }
+
+    /// Takes from the inode's count of blocks; a count that is too small on the volume stops at the inode itself.
+    pub(crate) fn sub_blocks(&mut self, count: u64) {
+        let blocks = self.inode.blocks().saturating_sub(count).max(1);
+        self.inode_mut().set_blocks(blocks);
+    }
+
+    /// Whether any node differs from the volume's.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty || self.nodes.values().any(|n| n.dirty)
+    }
+
+    /// Forgets clean nodes beyond `keep`.
+    pub(crate) fn trim(&mut self, keep: usize) {
+        let mut excess = self.nodes.len().saturating_sub(keep);
+        self.nodes.retain(|_, node| {
+            let drop = excess > 0 && !node.dirty;
+            excess -= usize::from(drop);
+            !drop
+        });
+    }
+}

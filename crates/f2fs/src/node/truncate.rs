@@ -1,0 +1,169 @@
+//! Freeing what lies behind a file block: slots first, then the nodes that hold nothing else.
+//!
+//! Each pointer is cleared when what it named is gone, so an error in the middle (a corrupt node) leaves a smaller,
+//! consistent tree.
+
+use super::tree::{Holder, Tree};
+use crate::error::Result;
+use crate::fs::Fs;
+use f2fs_format::node::indirect;
+use f2fs_format::path::NodePath;
+use f2fs_format::{InlineFlags, Nid, Slot};
+
+/// Nids in an indirect node.
+const NIDS_PER_BLOCK: u64 = 1018;
+
+/// A node and everything below it.
+#[derive(Clone, Copy, Debug)]
+struct Subtree {
+    /// 1 for a direct node, 2 and 3 for indirect ones.
+    height: u32,
+    /// Offset of its root in the footer.
+    offset: u32,
+    /// File blocks before it.
+    start: u64,
+    /// File blocks below it.
+    len: u64,
+}
+
+impl Subtree {
+    /// The five subtrees of an inode.
+    fn top(index: usize, in_inode: u64, in_node: u64) -> Self {
+        let n = NIDS_PER_BLOCK;
+        let (height, offset) = match index {
+            0 => (1, 1),
+            1 => (1, 2),
+            2 => (2, 3),
+            3 => (2, 4 + n),
+            _ => (3, 5 + 2 * n),
+        };
+        let start = match index {
+            0 => in_inode,
+            1 => in_inode + in_node,
+            2 => in_inode + 2 * in_node,
+            3 => in_inode + 2 * in_node + in_node * n,
+            _ => in_inode + 2 * in_node + 2 * in_node * n,
+        };
+        Self { height, offset: offset as u32, start, len: in_node * n.pow(height - 1) }
+    }
+
+    fn child(self, index: usize) -> Self {
+        let n = NIDS_PER_BLOCK;
+        let len = self.len / n;
+        let step = if self.height == 3 { n + 1 } else { 1 };
+        Self {
+            height: self.height - 1,
+            offset: self.offset + 1 + (index as u64 * step) as u32,
+            start: self.start + index as u64 * len,
+            len,
+        }
+    }
+}
+
+impl Tree {
+    /// Frees every slot from file block `from` on, and the nodes that only held such slots.
+    pub(crate) fn truncate(&mut self, fs: &Fs, from: u64) -> Result<()> {
+        let (in_inode, in_node) = self.slots_per_node();
+        for slot in from.min(in_inode.into())..u64::from(in_inode) {
+            let raw = self.inode.slot(slot as usize);
+            if raw != 0 {
+                self.free_slot(fs, raw)?;
+                self.inode_mut().set_slot(slot as usize, 0);
+            }
+        }
+        for index in 0..5 {
+            let subtree = Subtree::top(index, in_inode.into(), in_node.into());
+            self.truncate_child(fs, Holder::Inode, index, subtree, from)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the nodes below one pointer that a failed creation left behind.
+    pub(super) fn free_subtree_at(
+        &mut self,
+        fs: &Fs,
+        parent: Holder,
+        index: usize,
+        path: &NodePath,
+        level: usize,
+    ) -> Result<()> {
+        let height = (path.level - level) as u32 + 1;
+        let offset = path.node_offset[level];
+        let subtree = Subtree { height, offset, start: 0, len: NIDS_PER_BLOCK.pow(height) };
+        self.truncate_child(fs, parent, index, subtree, 0)
+    }
+
+    fn truncate_child(
+        &mut self,
+        fs: &Fs,
+        parent: Holder,
+        index: usize,
+        subtree: Subtree,
+        from: u64,
+    ) -> Result<()> {
+        if subtree.start + subtree.len <= from {
+            return Ok(());
+        }
+        let Some(nid) = self.child(fs, parent, index)? else { return Ok(()) };
+        self.load(fs, nid, subtree.offset)?;
+        if subtree.height == 1 {
+            self.free_dnode_slots(fs, nid, from.saturating_sub(subtree.start) as usize)?;
+        } else {
+            for i in 0..NIDS_PER_BLOCK as usize {
+                // Most lists are short; a clear pointer costs one comparison.
+                if indirect::nid(&self.cached(nid).block, i) != 0 {
+                    self.truncate_child(fs, Holder::Node(nid), i, subtree.child(i), from)?;
+                }
+            }
+        }
+        if subtree.start >= from {
+            self.free_node(fs, nid)?;
+            self.set_child(parent, index, None);
+        }
+        Ok(())
+    }
+
+    fn free_dnode_slots(&mut self, fs: &Fs, nid: Nid, from: usize) -> Result<()> {
+        use f2fs_format::node::dnode;
+        for slot in from..self.slots_per_node().1 as usize {
+            let raw = dnode::slot(&self.cached(nid).block, slot);
+            if raw != 0 {
+                self.free_slot(fs, raw)?;
+                let node = self.cached(nid);
+                node.dirty = true;
+                dnode::set_slot(&mut node.block, slot, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what a slot stands for. The caller clears or replaces the slot.
+    pub(crate) fn free_slot(&mut self, fs: &Fs, raw: u32) -> Result<()> {
+        match Slot::from_raw(raw) {
+            Slot::Hole => return Ok(()),
+            Slot::Block(_) => {
+                let addr = fs.meta.geometry.main_addr(raw)?;
+                fs.meta.segments.invalidate(addr)?;
+            }
+            // In a released cluster the first slot is not counted.
+            Slot::Compress if self.is_released() => return Ok(()),
+            Slot::New | Slot::Compress => {}
+        }
+        fs.meta.space.release_blocks(1)?;
+        self.sub_blocks(1);
+        Ok(())
+    }
+
+    /// Whether the blocks that compression saved were given back to the volume.
+    pub(crate) fn is_released(&self) -> bool {
+        self.inode.inline().contains(InlineFlags::COMPRESS_RELEASED)
+    }
+
+    /// Frees a node of this inode: its block, its nid, its share of the counts.
+    pub(crate) fn free_node(&mut self, fs: &Fs, nid: Nid) -> Result<()> {
+        fs.release_node_block(nid)?;
+        self.nodes.remove(&nid);
+        self.sub_blocks(1);
+        Ok(())
+    }
+}

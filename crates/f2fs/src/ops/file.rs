@@ -1,0 +1,168 @@
+//! Reading, writing and truncating files.
+
+use crate::data::truncate;
+use crate::data::{DataOps, inline};
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::inode::Inode;
+use crate::inode::to_disk;
+use crate::stats;
+use f2fs_format::{Advise, FileType, InodeFlags};
+use pagecache::Readahead;
+use std::sync::Arc;
+
+/// Bytes written between two checks for room.
+const CHUNK: usize = 4 << 20;
+/// Longest target of a symbolic link.
+pub(crate) const LINK_MAX: u64 = 4095;
+
+/// Reads at `pos`; fewer bytes at the end of the file.
+pub(crate) fn read_at(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    pos: u64,
+    dst: &mut [u8],
+    ahead: &mut Readahead,
+) -> Result<usize> {
+    check_regular(inode)?;
+    check_readable(inode)?;
+    let _shared = inode.rwsem.read();
+    let read = iomap::buffered_read(&DataOps::new(fs, inode), pos, dst, ahead)?;
+    stats::add(&fs.counters.bytes_read, read as u64);
+    Ok(read)
+}
+
+/// Writes at `pos`; the bytes written, at least one.
+pub(crate) fn write_at(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usize> {
+    let mut done = 0;
+    while done < src.len() {
+        let chunk = &src[done..src.len().min(done + CHUNK)];
+        match write_chunk(fs, inode, pos + done as u64, chunk) {
+            Ok(n) => {
+                done += n;
+                if n < chunk.len() {
+                    break;
+                }
+            }
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usize> {
+    check_regular(inode)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = inode.rwsem.write();
+    check_changeable(inode)?;
+    let end = pos.checked_add(src.len() as u64).ok_or(Error::TooLarge)?;
+    truncate::check_limit(inode, end)?;
+    make_room_inline(fs, inode, end)?;
+    if pos > inode.size() {
+        truncate::zero_old_end(fs, inode, pos, None)?;
+    }
+    let written = iomap::buffered_write(&DataOps::new(fs, inode), pos..end, &mut &src[..]);
+    let (written, error) = match written {
+        Ok(n) => (n, None),
+        Err((n, error)) => (n, Some(error)),
+    };
+    if written > 0 {
+        inode.set_size(inode.size().max(pos + written));
+        touch_modified(fs, inode);
+        fs.note_dirty(inode);
+        stats::add(&fs.counters.bytes_written, written);
+    }
+    match error {
+        Some(error) if written == 0 => Err(error),
+        _ => Ok(written as usize),
+    }
+}
+
+/// Moves the bytes of an inline file out of its inode block if it will not hold them.
+fn make_room_inline(fs: &Fs, inode: &Arc<Inode>, end: u64) -> Result<()> {
+    let outgrows = {
+        let tree = inode.tree.lock();
+        inline::is_inline(&tree) && end > inline::capacity(&tree)
+    };
+    if outgrows {
+        let op = fs.start_op();
+        truncate::convert_inline(fs, inode, &op)?;
+        fs.note_dirty(inode);
+    }
+    Ok(())
+}
+
+/// Sets the size.
+pub(crate) fn set_len(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
+    check_regular(inode)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = inode.rwsem.write();
+    check_changeable(inode)?;
+    truncate::set_size(fs, inode, size)?;
+    touch_modified(fs, inode);
+    Ok(())
+}
+
+/// The target of a symbolic link.
+pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
+    if inode.file_type != FileType::Symlink {
+        return Err(Error::Invalid("not a symbolic link"));
+    }
+    check_readable(inode)?;
+    let _shared = inode.rwsem.read();
+    if inode.size() == 0 || inode.size() > LINK_MAX {
+        return Err(Error::Invalid("a symbolic link of impossible length"));
+    }
+    let mut target = vec![0; inode.size() as usize];
+    let mut none = Readahead::new(0);
+    let len = iomap::buffered_read(&DataOps::new(fs, inode), 0, &mut target, &mut none)?;
+    target.truncate(len);
+    Ok(target)
+}
+
+/// Sets modification and change time to now.
+pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
+    let now = to_disk(fs.now());
+    let mut tree = inode.tree.lock();
+    let block = tree.inode_mut();
+    block.set_mtime(now);
+    block.set_ctime(now);
+}
+
+fn check_regular(inode: &Inode) -> Result<()> {
+    match inode.file_type {
+        FileType::Regular => Ok(()),
+        FileType::Directory => Err(Error::IsADirectory),
+        _ => Err(Error::Invalid("not a regular file")),
+    }
+}
+
+/// Refuses bytes that this engine would return wrong.
+fn check_readable(inode: &Inode) -> Result<()> {
+    if inode.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
+        return Err(Error::Unsupported("reading an encrypted file without its key".to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses to change files that must not change.
+pub(crate) fn check_changeable(inode: &Inode) -> Result<()> {
+    let tree = inode.tree.lock();
+    if tree.inode.flags().contains(InodeFlags::IMMUTABLE) {
+        return Err(Error::NotPermitted("the file is immutable"));
+    }
+    let advise = tree.inode.advise();
+    if advise.contains(Advise::VERITY) {
+        return Err(Error::NotPermitted("the file is sealed by fs-verity"));
+    }
+    if advise.contains(Advise::ENCRYPT) {
+        return Err(Error::Unsupported("changing an encrypted file without its key".to_owned()));
+    }
+    if tree.inode.inline().contains(f2fs_format::InlineFlags::PIN_FILE) {
+        return Err(Error::NotPermitted("the file is pinned to its blocks"));
+    }
+    Ok(())
+}

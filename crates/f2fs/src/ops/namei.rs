@@ -1,0 +1,363 @@
+//! Names: create, link, unlink, rename (kernel: `fs/f2fs/namei.c`).
+//!
+//! # Locking
+//! The directory is locked exclusively, then OP. A rename between directories takes the volume's rename lock first,
+//! so that no two of them form a cycle, and locks the two directories ancestor first, else in ascending order.
+
+use super::file::{LINK_MAX, check_changeable, touch_modified};
+use super::handle::OpenInode;
+use super::path;
+use crate::data::DataOps;
+use crate::data::flush::flush_pages_in_op;
+use crate::data::truncate;
+use crate::dir::{self, Found};
+use crate::error::{Error, Result};
+use crate::fs::{Fs, OpGuard};
+use crate::inode::{Inode, NewFile, to_disk};
+use f2fs_format::{Advise, FileType, Ino};
+use std::sync::Arc;
+
+/// Most links of one file.
+const LINKS_MAX: u32 = 65_000;
+
+/// What to do if the new name of a rename exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RenameTo {
+    Replace,
+    KeepExisting,
+}
+
+/// Makes a file, directory or special file; for a symbolic link, `target` is what it names.
+pub(crate) fn create(
+    fs: &Arc<Fs>,
+    parent: &Arc<Inode>,
+    new: &NewFile<'_>,
+    target: &[u8],
+) -> Result<OpenInode> {
+    dir::check_name(new.name)?;
+    if new.file_type == FileType::Symlink && target.len() as u64 > LINK_MAX {
+        return Err(Error::NameTooLong);
+    }
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = parent.rwsem.write();
+    check_parent(parent)?;
+    if dir::lookup(fs, parent, new.name)?.is_some() {
+        return Err(Error::Exists);
+    }
+    let is_dir = new.file_type == FileType::Directory;
+    if is_dir {
+        check_links(parent)?;
+    }
+    let op = fs.start_op();
+    let inode = Inode::create(fs, &op, parent, new)?;
+    let linked = match new.file_type {
+        FileType::Directory => dir::init_dots(&inode, parent.ino),
+        FileType::Symlink => store_target(fs, &op, &inode, target),
+        _ => Ok(()),
+    }
+    .and_then(|()| dir::insert(fs, &op, parent, new.name, &inode));
+    if let Err(error) = linked {
+        inode.free(fs, &op)?;
+        return Err(error);
+    }
+    if is_dir {
+        add_links(parent, 1);
+    }
+    touch_modified(fs, parent);
+    Ok(OpenInode::new(fs, inode))
+}
+
+fn store_target(fs: &Fs, op: &OpGuard<'_>, inode: &Arc<Inode>, target: &[u8]) -> Result<()> {
+    let outgrows = target.len() > inode.tree.lock().inode.inline_data_len();
+    if outgrows {
+        truncate::convert_inline(fs, inode, op)?;
+    }
+    let ops = DataOps::with_op(fs, inode, op);
+    inode.set_size(target.len() as u64);
+    iomap::buffered_write(&ops, 0..target.len() as u64, &mut &target[..])
+        .map_err(|(_, error)| error)?;
+    flush_pages_in_op(fs, inode, 0..1, op)
+}
+
+/// Refuses a directory that takes no entries.
+fn check_parent(parent: &Inode) -> Result<()> {
+    parent.check_dir()?;
+    dir::check_writable(parent)?;
+    check_changeable(parent)?;
+    if parent.tree.lock().inode.links() == 0 {
+        return Err(Error::NotFound);
+    }
+    Ok(())
+}
+
+fn check_links(inode: &Inode) -> Result<()> {
+    if inode.tree.lock().inode.links() >= LINKS_MAX { Err(Error::TooManyLinks) } else { Ok(()) }
+}
+
+fn add_links(inode: &Inode, count: u32) {
+    let mut tree = inode.tree.lock();
+    let links = tree.inode.links().saturating_add(count);
+    tree.inode_mut().set_links(links);
+}
+
+/// Makes another name for a file.
+pub(crate) fn link(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    parent: &Arc<Inode>,
+    name: &[u8],
+) -> Result<()> {
+    dir::check_name(name)?;
+    if inode.is_dir() {
+        return Err(Error::NotPermitted("a directory has one name"));
+    }
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = parent.rwsem.write();
+    check_parent(parent)?;
+    check_changeable(inode)?;
+    check_links(inode)?;
+    if dir::lookup(fs, parent, name)?.is_some() {
+        return Err(Error::Exists);
+    }
+    let op = fs.start_op();
+    dir::insert(fs, &op, parent, name, inode)?;
+    let now = to_disk(fs.now());
+    let mut tree = inode.tree.lock();
+    let links = tree.inode.links() + 1;
+    let advise = tree.inode.advise() | Advise::LOST_PINO;
+    let block = tree.inode_mut();
+    block.set_links(links);
+    block.set_advise(advise);
+    block.set_name(name);
+    block.set_ctime(now);
+    drop(tree);
+    fs.note_dirty(inode);
+    touch_modified(fs, parent);
+    Ok(())
+}
+
+/// What an unlink may remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remove {
+    /// Anything but a directory.
+    File,
+    /// An empty directory.
+    Directory,
+}
+
+/// Removes a name; the file goes with its last name and its last handle.
+pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remove) -> Result<()> {
+    dir::check_name(name)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = parent.rwsem.write();
+    check_parent(parent)?;
+    let found = dir::lookup(fs, parent, name)?.ok_or(Error::NotFound)?;
+    let inode = fs.inodes.get(fs, found.ino)?;
+    match (what, inode.is_dir()) {
+        (Remove::File, true) => return Err(Error::IsADirectory),
+        (Remove::Directory, false) => return Err(Error::NotADirectory),
+        _ => {}
+    }
+    check_removable(&inode)?;
+    // Held over the removal: nobody adds an entry to a directory that is going.
+    let _victim = inode.is_dir().then(|| inode.rwsem.write());
+    if inode.is_dir() && !dir::is_empty(fs, &inode)? {
+        return Err(Error::NotEmpty);
+    }
+    let op = fs.start_op();
+    drop_link(fs, &op, &inode, |fs, op| dir::remove(fs, op, parent, &found))?;
+    if inode.is_dir() {
+        sub_link(parent);
+    }
+    touch_modified(fs, parent);
+    Ok(())
+}
+
+fn check_removable(inode: &Inode) -> Result<()> {
+    let tree = inode.tree.lock();
+    if tree.inode.flags().contains(f2fs_format::InodeFlags::IMMUTABLE) {
+        return Err(Error::NotPermitted("the file is immutable"));
+    }
+    Ok(())
+}
+
+fn sub_link(inode: &Inode) {
+    let mut tree = inode.tree.lock();
+    let links = tree.inode.links().saturating_sub(1);
+    tree.inode_mut().set_links(links);
+}
+
+/// Takes one link (a directory: all) from an inode whose entry `remove` removes or replaces. An inode without
+/// links goes to the orphan list, and is freed if it is not open.
+fn drop_link(
+    fs: &Fs,
+    op: &OpGuard<'_>,
+    inode: &Arc<Inode>,
+    remove: impl FnOnce(&Fs, &OpGuard<'_>) -> Result<()>,
+) -> Result<()> {
+    let links = inode.tree.lock().inode.links();
+    let left = if inode.is_dir() { 0 } else { links.saturating_sub(1) };
+    if left == 0 {
+        fs.meta.orphans.add(inode.ino)?;
+    }
+    if let Err(error) = remove(fs, op) {
+        fs.meta.orphans.remove(inode.ino);
+        return Err(error);
+    }
+    {
+        let now = to_disk(fs.now());
+        let mut tree = inode.tree.lock();
+        let block = tree.inode_mut();
+        block.set_links(left);
+        block.set_ctime(now);
+    }
+    fs.note_dirty(inode);
+    if left == 0 && !inode.is_open() {
+        return inode.free(fs, op);
+    }
+    Ok(())
+}
+
+/// One side of a rename.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    pub(crate) dir: &'a Arc<Inode>,
+    pub(crate) name: &'a [u8],
+}
+
+/// Moves a name. An existing file, or empty directory, of the new name is replaced, or refused.
+pub(crate) fn rename(fs: &Arc<Fs>, from: Name<'_>, to: Name<'_>, how: RenameTo) -> Result<()> {
+    dir::check_name(from.name)?;
+    dir::check_name(to.name)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let across = from.dir.ino != to.dir.ino;
+    let _renames = across.then(|| fs.rename.lock());
+    let (first, second) = lock_order(fs, from.dir, to.dir)?;
+    let _first = first.rwsem.write();
+    let _second = across.then(|| second.rwsem.write());
+    check_parent(from.dir)?;
+    check_parent(to.dir)?;
+
+    let source = dir::lookup(fs, from.dir, from.name)?.ok_or(Error::NotFound)?;
+    let target = dir::lookup(fs, to.dir, to.name)?;
+    if target.as_ref().is_some_and(|t| t.ino == source.ino) {
+        return Ok(()); // Two names of one file: nothing to do, says POSIX.
+    }
+    if target.is_some() && how == RenameTo::KeepExisting {
+        return Err(Error::Exists);
+    }
+    let inode = fs.inodes.get(fs, source.ino)?;
+    check_removable(&inode)?;
+    if inode.is_dir() && is_below(fs, to.dir, inode.ino)? {
+        return Err(Error::Invalid("a directory cannot move into itself"));
+    }
+    if inode.is_dir() && across && target.is_none() {
+        check_links(to.dir)?;
+    }
+    let op = fs.start_op();
+    match target {
+        Some(target) => replace_target(fs, &op, &inode, to.dir, &target)?,
+        None => dir::insert(fs, &op, to.dir, to.name, &inode)?,
+    }
+    finish_rename(fs, &op, &inode, from, to, target.is_some())
+}
+
+/// Lets the entry of an existing file name the moved one.
+fn replace_target(
+    fs: &Arc<Fs>,
+    op: &OpGuard<'_>,
+    inode: &Arc<Inode>,
+    to: &Arc<Inode>,
+    target: &Found,
+) -> Result<()> {
+    let victim = fs.inodes.get(fs, target.ino)?;
+    check_removable(&victim)?;
+    match (inode.is_dir(), victim.is_dir()) {
+        (true, false) => return Err(Error::NotADirectory),
+        (false, true) => return Err(Error::IsADirectory),
+        (true, true) if !dir::is_empty(fs, &victim)? => return Err(Error::NotEmpty),
+        _ => {}
+    }
+    drop_link(fs, op, &victim, |fs, op| dir::replace(fs, op, to, target, inode))
+}
+
+/// After the new entry: the old one, `..`, link counts, hints and times.
+fn finish_rename(
+    fs: &Arc<Fs>,
+    op: &OpGuard<'_>,
+    inode: &Arc<Inode>,
+    from: Name<'_>,
+    to: Name<'_>,
+    replaced: bool,
+) -> Result<()> {
+    // The new entry may have moved the old one: a directory leaves its inode block when it is full.
+    let old = dir::lookup(fs, from.dir, from.name)?.ok_or(Error::NotFound)?;
+    dir::remove(fs, op, from.dir, &old)?;
+    let across = from.dir.ino != to.dir.ino;
+    if inode.is_dir() {
+        if across {
+            dir::set_parent(fs, op, inode, to.dir.ino)?;
+        }
+        match (across, replaced) {
+            (true, false) => {
+                sub_link(from.dir);
+                add_links(to.dir, 1);
+            }
+            (_, true) => sub_link(from.dir),
+            (false, false) => {}
+        }
+    }
+    let now = to_disk(fs.now());
+    let mut tree = inode.tree.lock();
+    let advise = tree.inode.advise() | Advise::LOST_PINO;
+    let is_dir = inode.is_dir();
+    let block = tree.inode_mut();
+    block.set_ctime(now);
+    block.set_name(to.name);
+    block.set_pino(to.dir.ino);
+    if !is_dir {
+        block.set_advise(advise);
+    }
+    drop(tree);
+    fs.note_dirty(inode);
+    touch_modified(fs, from.dir);
+    touch_modified(fs, to.dir);
+    Ok(())
+}
+
+/// The two directories of a rename in the order in which they are locked.
+fn lock_order<'a>(
+    fs: &Arc<Fs>,
+    a: &'a Arc<Inode>,
+    b: &'a Arc<Inode>,
+) -> Result<(&'a Arc<Inode>, &'a Arc<Inode>)> {
+    if a.ino == b.ino || is_below(fs, b, a.ino)? {
+        return Ok((a, b));
+    }
+    if is_below(fs, a, b.ino)? || b.ino < a.ino {
+        return Ok((b, a));
+    }
+    Ok((a, b))
+}
+
+/// Whether a directory is `ancestor` or lies below it. The rename lock keeps the way up from changing.
+fn is_below(fs: &Arc<Fs>, dir: &Arc<Inode>, ancestor: Ino) -> Result<bool> {
+    let mut at = OpenInode::new(fs, Arc::clone(dir));
+    for _ in 0..DEPTH_MAX {
+        if at.inode.ino == ancestor {
+            return Ok(true);
+        }
+        if at.inode.ino == Ino::ROOT {
+            return Ok(false);
+        }
+        at = path::step_up(fs, &at)?;
+    }
+    Err(Error::Invalid("directories form a cycle"))
+}
+
+/// Deepest tree that is walked up.
+const DEPTH_MAX: usize = 1 << 20;

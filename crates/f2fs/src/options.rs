@@ -1,0 +1,99 @@
+//! How a volume is opened.
+
+use f2fs_codec::{CodecParams, Verify};
+use f2fs_format::CompressAlgorithm;
+use runtime::MAX_ORDER;
+use runtime::clock::{Clock, SystemClock};
+use std::sync::Arc;
+
+/// How the folios of a compressed file are filled (an ablation of the engine's central idea).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// One folio as large as the request, filled with all the clusters it spans.
+    #[default]
+    Folio,
+    /// One cluster after the other, each in a folio of its own size: the earlier, cluster-by-cluster view.
+    Cluster,
+}
+
+/// Compression of files that do not say it themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompressDefaults {
+    /// Algorithm of new compressed files.
+    pub algorithm: CompressAlgorithm,
+    /// Level, 0 for the algorithm's default.
+    pub level: u8,
+    /// Cluster size as the logarithm of its 4 KiB blocks: 2 (16 KiB) to 8 (1 MiB).
+    pub log_cluster_size: u8,
+    /// Whether clusters carry a checksum.
+    pub checksum: bool,
+}
+
+impl Default for CompressDefaults {
+    fn default() -> Self {
+        Self {
+            algorithm: CompressAlgorithm::Lz4,
+            level: 0,
+            log_cluster_size: 4,
+            checksum: false,
+        }
+    }
+}
+
+impl CompressDefaults {
+    /// The codec's parameters; None if they contradict.
+    pub fn params(&self) -> Option<CodecParams> {
+        CodecParams::new(self.algorithm, self.level, self.log_cluster_size, self.checksum).ok()
+    }
+}
+
+/// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
+#[derive(Clone, Debug)]
+pub struct VolumeOptions {
+    /// Refuse every change.
+    pub read_only: bool,
+    /// Memory for cached folios, in bytes; at least 16 MiB are used.
+    pub cache_bytes: u64,
+    /// Largest folio order, 0 (4 KiB) to 9 (2 MiB). Compressed files use at least their cluster.
+    pub max_order: u8,
+    /// How folios of compressed files are filled.
+    pub fill: Fill,
+    /// Threads that encode and decode clusters; 0 means one for each processor.
+    pub threads: usize,
+    /// Threads that talk to the device; 0 transfers on the calling thread.
+    pub device_threads: usize,
+    /// Largest readahead window in bytes; 0 turns readahead off.
+    pub readahead_bytes: u64,
+    /// Compression where neither file nor directory says it.
+    pub compress: CompressDefaults,
+    /// New files with one of these extensions are compressed; `*` means all.
+    pub compress_extensions: Vec<String>,
+    /// New files with one of these extensions are not compressed, even in a compressed directory.
+    pub nocompress_extensions: Vec<String>,
+    /// What to do with a cluster whose checksum is wrong.
+    pub verify: Verify,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Seed of inode generations; None draws one from the system.
+    pub seed: Option<u64>,
+}
+
+impl Default for VolumeOptions {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            cache_bytes: 256 << 20,
+            max_order: MAX_ORDER,
+            fill: Fill::Folio,
+            threads: 0,
+            device_threads: 0,
+            readahead_bytes: 4 << 20,
+            compress: CompressDefaults::default(),
+            compress_extensions: Vec::new(),
+            nocompress_extensions: Vec::new(),
+            verify: Verify::Strict,
+            clock: Arc::new(SystemClock),
+            seed: None,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Segments: which blocks of MAIN are in use, and the six logs that take new ones.
+//!
+//! Above are the node and data paths, which take blocks with [`Segments::allocate`] and
+//! [`Segments::allocate_node`] and free them with [`Segments::invalidate`]; the checkpoint writes what changed.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`entry`] | one segment: valid and busy blocks |
+//! | [`table`] | all segments, sorted by use |
+//! | [`choose`] | which segment a log opens next |
+//! | [`curseg`] | an open log |
+//! | [`alloc`] | taking blocks |
+//! | [`load`], [`sit_flush`] | reading and writing the SIT |
+//!
+//! # Invariants
+//! A block that the last checkpoint knows, or that was written since, is never written again before the next
+//! checkpoint: see [`entry`].
+//!
+//! # Locking
+//! Each log has a lock of rank [`CURSEG`](crate::locks::CURSEG), the table one of rank
+//! [`SIT`](crate::locks::SIT). A log's lock is held while summary blocks are read and written, the table's never
+//! during I/O.
+
+mod alloc;
+mod bit_set;
+mod choose;
+mod curseg;
+mod entry;
+mod load;
+mod sit_flush;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::device::Device;
+use crate::error::Result;
+use crate::meta::elapsed::Elapsed;
+use curseg::Curseg;
+use entry::Class;
+use f2fs_format::checkpoint::CursegPos;
+use f2fs_format::summary::{SummaryBlock, SummaryEntry};
+use f2fs_format::{BLOCKS_PER_SEGMENT, BlockAddr, CursegType, Geometry};
+use runtime::sync::Mutex;
+use std::sync::Arc;
+use table::Table;
+
+pub(crate) use curseg::summary_kind;
+pub(crate) use load::LoadedLogs;
+pub(crate) use sit_flush::SitFlush;
+
+/// Contiguous blocks that were taken for one owner after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockRun {
+    /// The first block.
+    pub start: BlockAddr,
+    /// How many.
+    pub count: u32,
+}
+
+/// What the segments are used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentCounts {
+    /// Segments of MAIN.
+    pub total: u32,
+    /// Segments that a log can open.
+    pub free: u32,
+    /// Segments that become free with the next checkpoint.
+    pub prefree: u32,
+    /// Segments with valid blocks and holes, without the open ones.
+    pub dirty: u32,
+    /// Sections of MAIN.
+    pub sections: u32,
+    /// Sections whose segments are all free.
+    pub free_sections: u32,
+    /// Blocks with content.
+    pub valid_blocks: u64,
+    /// Blocks that can be written again only after the next checkpoint.
+    pub pending_blocks: u64,
+    /// Where the logs stand, by their number; offset 512 means that the segment is full.
+    pub logs: [CursegPos; 6],
+}
+
+/// The segments of a volume.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    device: Arc<Device>,
+    geometry: Geometry,
+    elapsed: Arc<Elapsed>,
+    logs: [Mutex<Curseg>; 6],
+    table: Mutex<Table>,
+}
+
+impl Segments {
+    /// Frees a block. It is not written again before the next checkpoint.
+    ///
+    /// # Errors
+    /// `Corrupt` if the address is not in MAIN, `Inconsistent` if the block was not valid; nothing changes then.
+    pub(crate) fn invalidate(&self, addr: BlockAddr) -> Result<()> {
+        let addr = self.geometry.main_addr(addr.get())?;
+        self.table.lock().invalidate(addr)
+    }
+
+    /// Whether a block has content that something may point at; false for addresses outside MAIN.
+    pub(crate) fn is_valid(&self, addr: BlockAddr) -> bool {
+        let Ok(addr) = self.geometry.main_addr(addr.get()) else {
+            return false;
+        };
+        let (segno, offset) = (self.geometry.segno_of(addr), self.geometry.offset_in_segment(addr));
+        self.table.lock().get(segno).is_valid(offset)
+    }
+
+    /// Which node points at a valid block, or is the block. For other blocks the answer means nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` if the address is not in MAIN or the summary block has no valid kind; the device's.
+    pub(crate) fn owner(&self, addr: BlockAddr) -> Result<SummaryEntry> {
+        let addr = self.geometry.main_addr(addr.get())?;
+        let (segno, offset) = (self.geometry.segno_of(addr), self.geometry.offset_in_segment(addr));
+        for log in &self.logs {
+            let curseg = log.lock();
+            if curseg.segno == segno {
+                return Ok(curseg.summary.entries[usize::from(offset)]);
+            }
+        }
+        // A log that left the segment since wrote its summary before it unlocked.
+        let block = self.device.read_block(self.geometry.ssa_block(segno))?;
+        Ok(SummaryBlock::parse(&block[..])?.entries[usize::from(offset)])
+    }
+
+    /// Whether so few sections are free that a checkpoint should free some before more is written. At most
+    /// `dirty_blocks` blocks are waiting to be written already.
+    pub(crate) fn wants_checkpoint(&self, dirty_blocks: u64) -> bool {
+        let table = self.table.lock();
+        let per_section = u64::from(BLOCKS_PER_SEGMENT * self.geometry.segs_per_sec());
+        let needed = dirty_blocks.div_ceil(per_section) + u64::from(table.reserved_sections);
+        if u64::from(table.free_section_count) > needed {
+            return false;
+        }
+        // A checkpoint helps by what was freed since the last one: whole segments, or so many holes that they
+        // count against those there are.
+        let pending = table.pending_blocks();
+        let writable = table.writable_blocks();
+        table.count(Class::Prefree) > 0
+            || pending > u64::from(BLOCKS_PER_SEGMENT).max(writable / 8)
+            || (pending > 0 && dirty_blocks > writable / 2)
+    }
+
+    /// Whether `data` blocks and `nodes` nodes can be taken now, and a checkpoint be made afterwards. Holes in
+    /// segments of one kind are no room for the other, so this may be false long before the volume is full.
+    pub(crate) fn has_room(&self, data: u64, nodes: u64) -> bool {
+        let table = self.table.lock();
+        let in_segments = |blocks: u64, holes: u64| {
+            blocks.saturating_sub(holes).div_ceil(u64::from(BLOCKS_PER_SEGMENT))
+        };
+        let needed = in_segments(data, table.holes[0]) + in_segments(nodes, table.holes[1]);
+        // Every log may have to leave a segment that is not full, and data leaves some sections alone.
+        let kept = u64::from(table.kept_segments()).max(self.logs.len() as u64);
+        needed == 0 || u64::from(table.count(Class::Free)) >= needed + kept
+    }
+
+    /// What the segments are used for now.
+    pub(crate) fn counts(&self) -> SegmentCounts {
+        let logs = CursegType::ALL.map(|log| self.logs[log.index()].lock().position());
+        let table = self.table.lock();
+        SegmentCounts {
+            total: self.geometry.main_segments(),
+            free: table.count(Class::Free),
+            prefree: table.count(Class::Prefree),
+            dirty: table.count(Class::Partial),
+            sections: self.geometry.sections(),
+            free_sections: table.free_section_count,
+            valid_blocks: table.valid_blocks(),
+            pending_blocks: table.pending_blocks(),
+            logs,
+        }
+    }
+
+    /// Segments without valid blocks that no log has open, as a checkpoint counts them.
+    pub(crate) fn free_segment_count(&self) -> u32 {
+        let table = self.table.lock();
+        table.count(Class::Free) + table.count(Class::Prefree)
+    }
+
+    /// Where a log stands, and the summary of its segment.
+    pub(crate) fn log_state(&self, log: CursegType) -> (CursegPos, SummaryBlock) {
+        let curseg = self.logs[log.index()].lock();
+        (curseg.position(), curseg.summary.clone())
+    }
+}

@@ -1,0 +1,145 @@
+//! Making room, and making changes durable: flush, then checkpoint.
+//!
+//! # Locking
+//! A checkpoint takes CHECKPOINT, then OP exclusively. It may be asked for by a thread that holds an inode's lock,
+//! never by one that holds OP or anything below.
+
+use crate::data::flush::{flush_pages, flush_pages_in_op};
+use crate::error::{Error, Result};
+use crate::fs::{Fs, OpGuard};
+use crate::inode::Inode;
+use crate::checkpoint::CheckpointReason;
+use crate::node::NodeWriter;
+use crate::stats;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Fs {
+    /// Makes room before an operation: memory by writing back, segments by a checkpoint. Called at the top of
+    /// every operation that changes something, before any lock.
+    pub(crate) fn balance(&self) -> Result<()> {
+        if self.cache.dirty_blocks() > self.cache.budget() / 2 {
+            self.flush_data()?;
+        }
+        self.make_room(0)?;
+        self.inodes.shrink();
+        Ok(())
+    }
+
+    /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already.
+    pub(crate) fn make_room(&self, blocks: u64) -> Result<()> {
+        if self.meta.segments.wants_checkpoint(blocks + self.dirty_bound()) {
+            self.write_checkpoint(CheckpointReason::Sync)?;
+        }
+        Ok(())
+    }
+
+    /// An upper bound of the node blocks that a checkpoint would write now.
+    fn dirty_bound(&self) -> u64 {
+        let inodes = self.dirty.lock().len() as u64;
+        // An inode and its direct node each, and the direct nodes that dirty data will touch.
+        2 * inodes + self.cache.dirty_blocks() as u64 / 256
+    }
+
+    /// Writes all dirty file data. Goes on after an error; returns the first.
+    pub(crate) fn flush_data(&self) -> Result<()> {
+        let mut result = Ok(());
+        for inode in self.dirty_inodes() {
+            if inode.mapping.is_dirty() && !inode.is_dir() {
+                result = result.and(flush_pages(self, &inode, 0..u64::MAX));
+            }
+        }
+        result
+    }
+
+    /// Writes everything and makes it durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if self.options.read_only {
+            return Ok(());
+        }
+        self.check_writable()?;
+        self.flush_data()?;
+        if self.changed.load(Ordering::Acquire) {
+            self.write_checkpoint(CheckpointReason::Sync)?;
+        }
+        Ok(())
+    }
+
+    /// One checkpoint (kernel: `f2fs_write_checkpoint`). Operations wait at its barrier.
+    pub(crate) fn write_checkpoint(&self, reason: CheckpointReason) -> Result<()> {
+        let _one = self.checkpoint.lock();
+        let frozen = OpGuard::Frozen(self.op.write());
+        self.check_writable()?;
+        let result = self.checkpoint_frozen(reason, &frozen);
+        if let Err(error) = &result {
+            // What is in memory and what was written may disagree; the last checkpoint stays the truth.
+            self.meta.device.stop(format!("checkpoint: {error}"));
+        }
+        result
+    }
+
+    fn checkpoint_frozen(&self, reason: CheckpointReason, frozen: &OpGuard<'_>) -> Result<()> {
+        let dirty = self.dirty_inodes();
+        for dir in dirty.iter().filter(|i| i.is_dir()) {
+            flush_pages_in_op(self, dir, 0..u64::MAX, frozen)?;
+        }
+        let mut writer = NodeWriter::new(self);
+        for inode in &dirty {
+            writer.add_tree(&mut inode.tree.lock())?;
+        }
+        writer.finish()?;
+        self.meta.write_checkpoint(reason)?;
+        stats::add(&self.counters.checkpoints, 1);
+        self.changed.store(false, Ordering::Release);
+        self.needs_umount.store(reason == CheckpointReason::Sync, Ordering::Release);
+        for inode in dirty {
+            if !inode.mapping.is_dirty() {
+                self.forget_dirty(&inode);
+            }
+            inode.tree.lock().trim(NODES_KEPT);
+        }
+        Ok(())
+    }
+
+    /// The last checkpoint of a volume that was changed.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.options.read_only || self.meta.device.stopped().is_some() {
+            return Ok(());
+        }
+        let flushed = self.flush_data();
+        if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
+            self.write_checkpoint(CheckpointReason::Umount)?;
+        }
+        flushed
+    }
+
+    /// Frees the inodes that were unlinked but open when the volume was last written.
+    pub(crate) fn free_orphans(&self) -> Result<()> {
+        for ino in self.meta.orphans.list() {
+            let inode = self.inodes.get(self, ino)?;
+            if inode.info().links != 0 {
+                let reason = format!("the orphan list names inode {ino}, which has links; run fsck");
+                return Err(Error::ReadOnly(reason));
+            }
+            let op = self.start_op();
+            inode.free(self, &op)?;
+        }
+        Ok(())
+    }
+}
+
+/// Clean nodes that an inode keeps after a checkpoint.
+const NODES_KEPT: usize = 256;
+
+/// Flushes one file and makes it durable.
+pub(crate) fn sync_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
+    if fs.options.read_only {
+        return Ok(());
+    }
+    fs.check_writable()?;
+    flush_pages(fs, inode, 0..u64::MAX)?;
+    if fs.changed.load(Ordering::Acquire) {
+        fs.write_checkpoint(CheckpointReason::Sync)?;
+    }
+    Ok(())
+}
