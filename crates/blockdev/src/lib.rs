@@ -6,7 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`bio`] | one transfer: position, pieces of memory, completion |
-//! | [`file`] | image files and block devices, with an exclusive lock |
+//! | [`mod@file`] | image files and block devices, with an exclusive lock |
 //! | [`mem`] | a sparse device in memory |
 #![deny(unsafe_code)]
 

@@ -91,10 +91,10 @@ pub fn readahead<O: ReadOps>(ops: &O, pages: Range<PageIndex>) -> Result<(), O::
             .grab_new(page..pages.end)
             .map_err(|e| ops.memory_error(e))?;
         let Some(folio) = new else {
-            page = ops
-                .mapping()
-                .lookup(page)
-                .map_or(page + 1, |f| f.pages().end);
+            let Some(cached) = ops.mapping().next_cached(page, page + 1) else {
+                break; // no memory to spare
+            };
+            page = cached.pages().end;
             continue;
         };
         let start = (page - folio.pages().start) as usize;

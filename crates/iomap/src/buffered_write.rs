@@ -44,67 +44,79 @@ pub fn buffered_write<O: WriteOps>(
     })
 }
 
-/// Writes the part of the range that lies in one extent. An error after some bytes ends the walk quietly; the
-/// next write meets it again.
+/// Writes the part of the range that lies in one extent.
 fn write_extent<O: WriteOps>(
     ops: &O,
     iomap: &Iomap,
     part: Range<u64>,
     write_end: u64,
     src: &mut dyn Source,
-) -> Result<Step, O::Error> {
+) -> Step<O::Error> {
     let mut pos = part.start;
     while pos < part.end {
-        let folio = ops.get_folio(iomap, pos..write_end)?;
+        let used = pos - part.start;
+        let folio = match ops.get_folio(iomap, pos..write_end) {
+            Ok(folio) => folio,
+            Err(error) => return Step::Failed(used, error),
+        };
+        // In this order: a writeback that ends while we wait changes what maps here.
+        folio.wait_writeback();
         if !ops.iomap_valid(iomap) {
             ops.put_folio(folio, 0);
-            return Ok(if pos == part.start {
-                Step::Stale
-            } else {
-                Step::Used(pos - part.start)
-            });
+            return Step::Stale(used);
         }
-        folio.wait_writeback();
         let end = part.end.min(folio.pos() + folio.len() as u64);
         let (folio, copied) = write_folio(ops, iomap, folio, pos..end, src);
-        let n = *copied.as_ref().unwrap_or(&0);
-        ops.put_folio(folio, n);
+        ops.put_folio(folio, *copied.as_ref().unwrap_or(&0));
         match copied {
-            Err(error) if pos == part.start => return Err(error),
-            Err(_) => break,
-            Ok(_) => pos += n as u64,
+            Err(error) => return Step::Failed(used, error),
+            Ok(n) => pos += n as u64,
         }
         if pos < end {
             break;
         }
     }
-    Ok(Step::Used(pos - part.start))
+    Step::Used(pos - part.start)
 }
 
 /// Copies into one folio; bytes copied.
-fn write_folio<O: WriteOps>(
+pub(crate) fn write_folio<O: WriteOps>(
     ops: &O,
     iomap: &Iomap,
     folio: LockedFolio,
     range: Range<u64>,
     src: &mut dyn Source,
 ) -> (LockedFolio, Result<usize, O::Error>) {
+    let base = folio.pos();
+    assert!(
+        base <= range.start && range.end <= base + folio.len() as u64,
+        "get_folio gives the folio at the start of the range"
+    );
     let edges = edges_with_old_bytes(iomap, &folio, &range, ops.size());
     let (folio, filled) = fill_locked(ops, folio, &edges, Some(*iomap));
     if let Err(error) = filled {
         return (folio, Err(error));
     }
-    let base = folio.pos();
     let bytes = (range.start - base) as usize..(range.end - base) as usize;
-    zero_around(&folio, &bytes);
+    let units = units_around(iomap, &folio, &bytes);
+    zero_around(&folio, &units, &bytes);
     let copied = src.copy_to(&mut folio.write(bytes.clone()));
     let copied = whole_units(iomap, &folio, &bytes, copied);
     if copied > 0 {
-        let blocks = blocks_touched(&(bytes.start..bytes.start + copied));
-        folio.mark_uptodate(blocks.clone());
-        folio.mark_dirty(blocks);
+        let stop = bytes.start + copied;
+        let valid_end = if stop == bytes.end { units.end } else { stop };
+        folio.mark_uptodate(blocks_touched(&(units.start..valid_end)));
+        folio.mark_dirty(blocks_touched(&(bytes.start..stop)));
     }
     (folio, Ok(copied))
+}
+
+/// The bytes of the folio that lie in the units that `bytes` touch.
+fn units_around(iomap: &Iomap, folio: &LockedFolio, bytes: &Range<usize>) -> Range<usize> {
+    let base = folio.pos();
+    let start = (base + bytes.start as u64) / iomap.unit * iomap.unit;
+    let end = (base + bytes.end as u64).next_multiple_of(iomap.unit);
+    (start.max(base) - base) as usize..(end - base).min(folio.len() as u64) as usize
 }
 
 /// The blocks of the units at the edges of the write that keep bytes of the file.
@@ -141,17 +153,18 @@ fn edges_with_old_bytes(
         .collect()
 }
 
-/// Zeros the rest of the first and last block where they are not uptodate: nothing of the file is there (all
-/// blocks that keep old bytes were filled before).
-fn zero_around(folio: &LockedFolio, bytes: &Range<usize>) {
-    let blocks = blocks_touched(bytes);
-    let head = blocks.start * PAGE_SIZE..bytes.start;
-    let tail = bytes.end..blocks.end * PAGE_SIZE;
-    if !head.is_empty() && !folio.is_uptodate(blocks.start..blocks.start + 1) {
-        folio.write(head).fill(0);
-    }
-    if !tail.is_empty() && !folio.is_uptodate(blocks.end - 1..blocks.end) {
-        folio.write(tail).fill(0);
+/// Zeros the rest of the first and last unit where it is not uptodate: nothing of the file is there (all blocks that
+/// keep old bytes were filled before). So no unit is left half uptodate (row S7).
+fn zero_around(folio: &LockedFolio, units: &Range<usize>, bytes: &Range<usize>) {
+    for side in [units.start..bytes.start, bytes.end..units.end] {
+        if side.is_empty() {
+            continue;
+        }
+        for gap in folio.uptodate().gaps(blocks_touched(&side)) {
+            let start = side.start.max(gap.start * PAGE_SIZE);
+            let end = side.end.min(gap.end * PAGE_SIZE);
+            folio.write(start..end).fill(0);
+        }
     }
 }
 

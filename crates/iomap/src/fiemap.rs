@@ -1,5 +1,6 @@
 //! The extents of a file, as a report.
 
+use crate::iter::look_up;
 use crate::map::{Intent, Iomap, IomapKind};
 use crate::ops::IomapOps;
 use std::ops::Range;
@@ -20,7 +21,7 @@ pub fn fiemap<O: IomapOps>(ops: &O, range: Range<u64>) -> Result<Vec<Extent>, O:
     let mut extents: Vec<Extent> = Vec::new();
     let mut pos = range.start;
     while pos < range.end {
-        let iomap = ops.begin(pos..range.end, Intent::Report)?;
+        let iomap = look_up(ops, pos..range.end, Intent::Report)?;
         if iomap.kind != IomapKind::Hole {
             match extents.last_mut().filter(|last| continues(last, &iomap)) {
                 Some(last) => last.len += iomap.len,

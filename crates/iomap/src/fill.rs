@@ -2,6 +2,7 @@
 //! and compressed clusters may alternate in it.
 
 use crate::BLOCK_SIZE;
+use crate::iter::look_up;
 use crate::map::{Intent, Iomap};
 use crate::ops::ReadOps;
 use crate::read_batch::ReadBatch;
@@ -25,17 +26,23 @@ pub(crate) fn start_fill<O: ReadOps>(
             break;
         };
         let pos = base + gap.start as u64 * BLOCK_SIZE;
-        let iomap = if let Some(iomap) = last.filter(|m| m.range().contains(&pos)) {
+        let iomap = if let Some(iomap) = last.filter(|m| still_maps(ops, m, pos)) {
             iomap
         } else {
             let end = base + gap.end as u64 * BLOCK_SIZE;
-            let iomap = ops.begin(pos..end, Intent::Read)?;
+            let iomap = look_up(ops, pos..end, Intent::Read)?;
             *last = Some(iomap);
             iomap
         };
         at = start_extent(ops, &iomap, reading, gap, batch)?;
     }
     Ok(())
+}
+
+/// Whether an extent that was looked up earlier answers for byte `pos` now, under the folio lock. It may not: the
+/// page may have been cached and dirty then, and have been written and reclaimed since.
+fn still_maps<O: ReadOps>(ops: &O, iomap: &Iomap, pos: u64) -> bool {
+    iomap.range().contains(&pos) && ops.iomap_valid(iomap)
 }
 
 fn next_gap(reading: &ReadingFolio, blocks: Range<usize>) -> Option<Range<usize>> {

@@ -10,7 +10,7 @@ const BIO_BYTES_MAX: u64 = 4 << 20;
 
 #[derive(Debug, Default)]
 struct State {
-    // Bios in flight, plus one while the batch is still submitting.
+    // Bios in flight.
     pending: usize,
     failed: Vec<(Range<u32>, DeviceError)>,
 }
@@ -21,7 +21,8 @@ struct Shared {
     ended: Condvar,
 }
 
-/// Gathers the writes of one batch. Each part has a number, given by the caller in ascending order.
+/// Gathers the writes of one batch. Each part has a number, given by the caller in ascending order. A batch that is
+/// dropped submits nothing more, and waits for what it submitted.
 pub struct IoendBatch<'a> {
     submit: &'a dyn Fn(Bio),
     shared: Arc<Shared>,
@@ -34,12 +35,8 @@ pub struct IoendBatch<'a> {
 impl<'a> IoendBatch<'a> {
     /// An empty batch that hands its bios to `submit`.
     pub fn new(submit: &'a dyn Fn(Bio)) -> Self {
-        let state = State {
-            pending: 1,
-            failed: Vec::new(),
-        };
         let shared = Shared {
-            state: Mutex::new(Rank::LEAF, state),
+            state: Mutex::new(Rank::LEAF, State::default()),
             ended: Condvar::new(),
         };
         Self {
@@ -87,10 +84,20 @@ impl<'a> IoendBatch<'a> {
     /// Submits the rest and waits for all; the parts that failed, with their errors.
     pub fn wait(mut self) -> Vec<(Range<u32>, DeviceError)> {
         self.flush();
-        let mut state = self.shared.state.lock();
-        state.pending -= 1;
+        self.wait_submitted()
+    }
+
+    fn wait_submitted(&self) -> Vec<(Range<u32>, DeviceError)> {
+        let state = self.shared.state.lock();
         let mut state = self.shared.ended.wait_while(state, |s| s.pending > 0);
         std::mem::take(&mut state.failed)
+    }
+}
+
+impl Drop for IoendBatch<'_> {
+    fn drop(&mut self) {
+        // Given up half-way: what is in flight must not outlive the decision about its blocks.
+        self.wait_submitted();
     }
 }
 

@@ -5,8 +5,7 @@ use crate::ops::IomapOps;
 use std::ops::Range;
 
 /// Calls `body` for each extent of `range`, in order, with the part of the range that lies in it; `body` answers
-/// how many bytes it used. Fewer than offered ends the walk, except that 0 bytes of a stale extent looks it up
-/// anew ([`Step::Stale`]). Returns the bytes used.
+/// what it did with it. Returns the bytes used.
 ///
 /// # Errors
 /// The first error, with the bytes used before it.
@@ -14,40 +13,54 @@ pub fn for_each_extent<O: IomapOps>(
     ops: &O,
     range: Range<u64>,
     intent: Intent,
-    mut body: impl FnMut(&Iomap, Range<u64>) -> Result<Step, O::Error>,
+    mut body: impl FnMut(&Iomap, Range<u64>) -> Step<O::Error>,
 ) -> Result<u64, (u64, O::Error)> {
     let mut pos = range.start;
     while pos < range.end {
         let done = pos - range.start;
-        let iomap = ops.begin(pos..range.end, intent).map_err(|e| (done, e))?;
-        assert!(
-            iomap.range().contains(&pos),
-            "begin answers for the start of the range"
-        );
+        let iomap = look_up(ops, pos..range.end, intent).map_err(|e| (done, e))?;
         let part = pos..iomap.end().min(range.end);
         let offered = part.end - part.start;
-        let step = body(&iomap, part);
-        let used = match &step {
-            Ok(Step::Used(n)) => *n,
-            Ok(Step::Stale) | Err(_) => 0,
+        let (used, goes_on) = match body(&iomap, part) {
+            Step::Used(n) => (n, Ok(n == offered)),
+            Step::Stale(n) => (n, Ok(true)),
+            Step::Failed(n, error) => (n, Err(error)),
         };
         let ended = ops.end(&iomap, used, intent);
         pos += used;
         let done = pos - range.start;
-        let step = step.map_err(|e| (done, e))?;
+        let goes_on = goes_on.map_err(|e| (done, e))?;
         ended.map_err(|e| (done, e))?;
-        if step != Step::Stale && used < offered {
+        if !goes_on {
             break;
         }
     }
     Ok(pos - range.start)
 }
 
+/// The extent at the start of `range`. An answer for something else would make a walk go on for ever.
+pub(crate) fn look_up<O: IomapOps>(
+    ops: &O,
+    range: Range<u64>,
+    intent: Intent,
+) -> Result<Iomap, O::Error> {
+    let pos = range.start;
+    let iomap = ops.begin(range, intent)?;
+    assert!(
+        iomap.range().contains(&pos),
+        "begin answers for the start of the range"
+    );
+    Ok(iomap)
+}
+
 /// What a body did with an extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Used so many bytes.
+pub enum Step<E> {
+    /// Used so many bytes. Fewer than offered ends the walk.
     Used(u64),
-    /// Found under the folio lock that the extent no longer holds.
-    Stale,
+    /// Used so many bytes, then found under the folio lock that the extent no longer holds: the rest is looked up
+    /// anew.
+    Stale(u64),
+    /// Used so many bytes, then failed.
+    Failed(u64, E),
 }

@@ -9,14 +9,14 @@
 //! | [`map`], [`ops`] | an extent; what a file system implements |
 //! | [`iter`] | the walk over extents |
 //! | [`fill`], [`read_batch`] | filling block ranges of one folio from many extents, in merged bios |
-//! | [`buffered_read`] | reading, readahead |
-//! | [`buffered_write`], [`zero`] | writing and zeroing through folios |
+//! | [`mod@buffered_read`] | reading, readahead |
+//! | [`mod@buffered_write`], [`zero`] | writing and zeroing through folios |
 //! | [`writeback`], [`ioend`] | dirty ranges to the file system, contiguous blocks to the device |
-//! | [`seek`], [`fiemap`] | holes, data, extents |
+//! | [`seek`], [`mod@fiemap`] | holes, data, extents |
 //!
 //! # Locking
 //! No file-system lock is held from `begin` to `end`. What `begin` said is checked again under the folio lock
-//! through [`ops::WriteOps::iomap_valid`]; if it no longer holds, the range is looked up anew.
+//! through [`ops::IomapOps::iomap_valid`]; if it no longer holds, the range is looked up anew.
 #![forbid(unsafe_code)]
 
 pub mod buffered_read;

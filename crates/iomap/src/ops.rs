@@ -17,7 +17,8 @@ pub trait IomapOps {
     /// that lies in `range`.
     fn begin(&self, range: Range<u64>, intent: Intent) -> Result<Iomap, Self::Error>;
 
-    /// Tells that `used` bytes from the start of the asked range were used. Called once for each `begin`.
+    /// Tells that `used` bytes from the start of the asked range were used. Called once for each `begin` to write
+    /// or to zero, after the last folio of the extent was put.
     fn end(&self, _iomap: &Iomap, _used: u64, _intent: Intent) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -42,8 +43,9 @@ pub trait ReadOps: IomapOps {
     /// The file's folios.
     fn mapping(&self) -> &Arc<Mapping>;
 
-    /// Starts filling a range of one folio from an extent that is not zero. The range lies in the extent. Mapped
-    /// blocks go to `batch`; anything else the file system starts itself. It may return before the range ended.
+    /// Starts filling a range of one folio from an extent that is not zero. The range lies in the extent; it may
+    /// begin or end inside a unit, where the rest of that unit is cached already. Mapped blocks go to `batch`;
+    /// anything else the file system starts itself. It may return before the range ended.
     fn read_folio_range(
         &self,
         iomap: &Iomap,

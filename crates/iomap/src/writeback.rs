@@ -42,11 +42,12 @@ pub fn writeback_batch<O: WritebackOps>(
         folios.push(folio);
     }
     let result = result.and(ops.submit());
-    drop(folios);
+    // Before the folios end: whoever waits for them looks for errors next.
     if let Err(error) = &result {
         mapping
             .errors()
             .record(Arc::new(error.clone()) as FolioError);
     }
+    drop(folios);
     result.map(|()| (taken > 0).then_some(next))
 }

@@ -1,7 +1,7 @@
 //! Zeroing a range of a file: holes stay holes, everything else is zeroed in its folio and becomes dirty.
 
 use crate::BLOCK_SIZE;
-use crate::fill::fill_locked;
+use crate::buffered_write::{Source, write_folio};
 use crate::iter::{Step, for_each_extent};
 use crate::map::{Intent, Iomap};
 use crate::ops::WriteOps;
@@ -19,40 +19,60 @@ pub fn zero_range<O: WriteOps>(ops: &O, range: Range<u64>) -> Result<(), O::Erro
     done.map(|_| ()).map_err(|(_, error)| error)
 }
 
-fn zero_extent<O: WriteOps>(ops: &O, iomap: &Iomap, part: Range<u64>) -> Result<Step, O::Error> {
+/// A source of zeros without end.
+struct Zeros;
+
+impl Source for Zeros {
+    fn copy_to(&mut self, dst: &mut [u8]) -> usize {
+        dst.fill(0);
+        dst.len()
+    }
+}
+
+fn zero_extent<O: WriteOps>(ops: &O, iomap: &Iomap, part: Range<u64>) -> Step<O::Error> {
     let mut pos = part.start;
     while pos < part.end {
-        // Space that was never written is zero unless the cache has newer bytes.
-        if iomap.is_zero() && ops.mapping().lookup(pos / BLOCK_SIZE).is_none() {
-            pos = (pos / BLOCK_SIZE + 1) * BLOCK_SIZE;
-            continue;
+        let used = |pos: u64| pos - part.start;
+        if iomap.is_zero() {
+            // Space that was never written is zero unless the cache has newer bytes, or had them until it wrote
+            // them back just now, which the extent's validity tells.
+            let next = next_cached(ops, pos..part.end);
+            if !ops.iomap_valid(iomap) {
+                return Step::Stale(used(pos));
+            }
+            match next {
+                Some(next) => pos = next,
+                None => break,
+            }
         }
-        let folio = ops.get_folio(iomap, pos..part.end)?;
+        let folio = match ops.get_folio(iomap, pos..part.end) {
+            Ok(folio) => folio,
+            Err(error) => return Step::Failed(used(pos), error),
+        };
+        folio.wait_writeback();
         if !ops.iomap_valid(iomap) {
             ops.put_folio(folio, 0);
-            return Ok(if pos == part.start {
-                Step::Stale
-            } else {
-                Step::Used(pos - part.start)
-            });
+            return Step::Stale(used(pos));
         }
-        folio.wait_writeback();
         let end = part.end.min(folio.pos() + folio.len() as u64);
         let bytes = (pos - folio.pos()) as usize..(end - folio.pos()) as usize;
-        let blocks = blocks_touched(&bytes);
-        if iomap.is_zero() && !folio.dirty().intersects(blocks.clone()) {
+        if iomap.is_zero() && !folio.dirty().intersects(blocks_touched(&bytes)) {
             ops.put_folio(folio, 0);
-            pos = end;
-            continue;
+        } else {
+            let (folio, zeroed) = write_folio(ops, iomap, folio, pos..end, &mut Zeros);
+            ops.put_folio(folio, *zeroed.as_ref().unwrap_or(&0));
+            if let Err(error) = zeroed {
+                return Step::Failed(used(pos), error);
+            }
         }
-        let (folio, filled) = fill_locked(ops, folio, std::slice::from_ref(&blocks), Some(*iomap));
-        if filled.is_ok() {
-            folio.write(bytes.clone()).fill(0);
-            folio.mark_dirty(blocks);
-        }
-        ops.put_folio(folio, bytes.len());
-        filled?;
         pos = end;
     }
-    Ok(Step::Used(part.end - part.start))
+    Step::Used(part.end - part.start)
+}
+
+/// The first byte of `range` that is cached.
+fn next_cached<O: WriteOps>(ops: &O, range: Range<u64>) -> Option<u64> {
+    let pages = range.start / BLOCK_SIZE..range.end.div_ceil(BLOCK_SIZE);
+    let folio = ops.mapping().next_cached(pages.start, pages.end)?;
+    Some(folio.pos().max(range.start))
 }

@@ -15,11 +15,38 @@
 use crate::folio::Folio;
 use runtime::pool::BufferPool;
 use runtime::sync::{Mutex, Rank};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 type PressureHandler = Box<dyn Fn() + Send + Sync>;
+
+/// How often the owner is asked to write back before a folio is made beyond the budget.
+const PRESSURE_ROUNDS: usize = 4;
+
+/// Entries below which the queue is never swept.
+const SWEEP_MIN: usize = 1024;
+
+thread_local! {
+    /// Whether this thread is inside the pressure handler.
+    static RELIEVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the asker can do without the folio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// No: writeback is asked for, at last the budget is passed.
+    Must,
+    /// Yes: only free and clean memory is used.
+    Spare,
+}
+
+#[derive(Default)]
+struct Queue {
+    folios: VecDeque<Weak<Folio>>,
+    sweep_at: usize,
+}
 
 /// The cache. Clones share one.
 #[derive(Clone)]
@@ -33,7 +60,7 @@ struct Inner {
     used: AtomicUsize,
     used_max: AtomicUsize,
     dirty: AtomicUsize,
-    queue: Mutex<VecDeque<Weak<Folio>>>,
+    queue: Mutex<Queue>,
     on_pressure: OnceLock<PressureHandler>,
     made: [AtomicU64; runtime::MAX_ORDER as usize + 1],
     reclaimed: AtomicU64,
@@ -74,7 +101,7 @@ impl PageCache {
             used: AtomicUsize::new(0),
             used_max: AtomicUsize::new(0),
             dirty: AtomicUsize::new(0),
-            queue: Mutex::new(Rank::LEAF, VecDeque::new()),
+            queue: Mutex::new(Rank::LEAF, Queue::default()),
             on_pressure: OnceLock::new(),
             made: [const { AtomicU64::new(0) }; runtime::MAX_ORDER as usize + 1],
             reclaimed: AtomicU64::new(0),
@@ -85,8 +112,9 @@ impl PageCache {
         }
     }
 
-    /// Sets what to call when nothing clean is left to reclaim: it writes dirty folios back. Called with no folio
-    /// lock held. Only the first call has an effect.
+    /// Sets what to call when nothing clean is left to reclaim: it writes dirty folios back and waits for the
+    /// writebacks under way. Called by a thread that asked for a folio it must have, with that thread's own locks
+    /// held but no folio lock; not called again on a thread that is inside it. Only the first call has an effect.
     pub fn set_pressure_handler(&self, handler: impl Fn() + Send + Sync + 'static) {
         let _ = self.inner.on_pressure.set(Box::new(handler));
     }
@@ -123,30 +151,63 @@ impl PageCache {
     pub fn drop_clean(&self) {
         // Twice: the first round clears the marks of use.
         for _ in 0..2 {
-            self.reclaim(usize::MAX);
+            self.uncharge(self.reclaim(usize::MAX));
         }
     }
 
     /// Finds room for a folio: the order granted, from `order` down to `order_min`. Charged to the budget.
-    pub(crate) fn charge(&self, order: u8, order_min: u8) -> u8 {
-        for order in (order_min..=order).rev() {
-            if self.try_charge(order) || (self.reclaim(1 << order) && self.try_charge(order)) {
-                return order;
+    /// None only if the folio need not be.
+    pub(crate) fn charge(&self, order: u8, order_min: u8, need: Need) -> Option<u8> {
+        if self.try_charge(1 << order) {
+            return Some(order);
+        }
+        // What reclaim frees stays charged and is ours, so that no other thread takes it away again.
+        let mut owned = self.reclaim(1 << order);
+        for _ in 0..PRESSURE_ROUNDS {
+            if let Some(granted) = self.settle(owned, order, order_min) {
+                return Some(granted);
             }
+            if need == Need::Spare || !self.relieve() {
+                break;
+            }
+            owned += self.reclaim((1 << order_min) - owned);
         }
-        if let Some(handler) = self.inner.on_pressure.get() {
-            handler();
+        if let Some(granted) = self.settle(owned, order, order_min) {
+            return Some(granted);
         }
-        self.reclaim(1 << order_min);
-        if !self.try_charge(order_min) {
-            self.inner.over_budget.fetch_add(1, Ordering::Relaxed);
-            self.add_used(1 << order_min);
+        if need == Need::Spare {
+            self.uncharge(owned);
+            return None;
         }
-        order_min
+        self.inner.over_budget.fetch_add(1, Ordering::Relaxed);
+        self.add_used((1 << order_min) - owned);
+        Some(order_min)
     }
 
-    fn try_charge(&self, order: u8) -> bool {
-        let pages = 1 << order;
+    /// The largest order that `owned` pages and what is free allow; the rest of `owned` goes back.
+    fn settle(&self, owned: usize, order: u8, order_min: u8) -> Option<u8> {
+        let granted = (order_min..=order).rev().find(|&o| {
+            let pages = 1 << o;
+            owned >= pages || self.try_charge(pages - owned)
+        })?;
+        self.uncharge(owned.saturating_sub(1 << granted));
+        Some(granted)
+    }
+
+    /// Asks the owner to write back; whether there was anybody to ask.
+    fn relieve(&self) -> bool {
+        let Some(handler) = self.inner.on_pressure.get() else {
+            return false;
+        };
+        if RELIEVING.replace(true) {
+            return false;
+        }
+        handler();
+        RELIEVING.set(false);
+        true
+    }
+
+    fn try_charge(&self, pages: usize) -> bool {
         let budget = self.inner.budget;
         let fits = |used: usize| (used + pages <= budget).then_some(used + pages);
         let charged = self
@@ -168,13 +229,19 @@ impl PageCache {
             .fetch_max(before + pages, Ordering::Relaxed);
     }
 
-    pub(crate) fn uncharge(&self, order: u8) {
-        self.inner.used.fetch_sub(1 << order, Ordering::Relaxed);
+    pub(crate) fn uncharge(&self, pages: usize) {
+        self.inner.used.fetch_sub(pages, Ordering::Relaxed);
     }
 
     pub(crate) fn enqueue(&self, folio: &Arc<Folio>) {
         self.inner.made[folio.order() as usize].fetch_add(1, Ordering::Relaxed);
-        self.inner.queue.lock().push_back(Arc::downgrade(folio));
+        let mut queue = self.inner.queue.lock();
+        queue.folios.push_back(Arc::downgrade(folio));
+        // Folios that left by truncation are never met here while memory is plenty.
+        if queue.folios.len() > queue.sweep_at {
+            queue.folios.retain(|f| f.strong_count() > 0);
+            queue.sweep_at = 2 * queue.folios.len().max(SWEEP_MIN);
+        }
     }
 
     pub(crate) fn add_dirty(&self, blocks: usize) {
@@ -185,25 +252,27 @@ impl PageCache {
         self.inner.dirty.fetch_sub(blocks, Ordering::Relaxed);
     }
 
-    /// Takes back folios of at least `pages` pages; whether it found that many. Looks at each folio at most twice.
-    fn reclaim(&self, pages: usize) -> bool {
+    /// Takes back folios of at least `pages` pages, if it finds them. Looks at each folio at most twice. Returns the
+    /// pages that are free now; they stay charged.
+    fn reclaim(&self, pages: usize) -> usize {
         let mut freed = 0;
-        let mut looks = 2 * self.inner.queue.lock().len();
+        let mut looks = 2 * self.inner.queue.lock().folios.len();
         while freed < pages && looks > 0 {
             looks -= 1;
-            let Some(next) = self.inner.queue.lock().pop_front() else {
+            let Some(next) = self.inner.queue.lock().folios.pop_front() else {
                 break;
             };
             let Some(folio) = next.upgrade() else {
                 continue;
             };
             if folio.try_reclaim() {
-                freed += 1 << folio.order();
                 self.inner.reclaimed.fetch_add(1, Ordering::Relaxed);
+                // Whoever else still reads it gives its pages back later.
+                freed += Arc::into_inner(folio).map_or(0, Folio::take_charge);
             } else {
-                self.inner.queue.lock().push_back(next);
+                self.inner.queue.lock().folios.push_back(next);
             }
         }
-        freed >= pages
+        freed
     }
 }

@@ -30,11 +30,15 @@ pub struct Folio {
     referenced: AtomicBool,
     mapping: Weak<Mapping>,
     cache: PageCache,
+    /// Pages charged to the budget for it; 0 once somebody took the charge over.
+    charged: usize,
 }
 
 impl Drop for Folio {
     fn drop(&mut self) {
-        self.cache.uncharge(self.order);
+        // Of a mapping that went with dirty folios.
+        self.cache.sub_dirty(self.sync.state().dirty.len());
+        self.cache.uncharge(self.charged);
     }
 }
 
@@ -49,6 +53,7 @@ impl Folio {
         Arc::new(Self {
             index,
             order: buffer.order(),
+            charged: 1 << buffer.order(),
             buffer: Arc::new(buffer),
             sync: FolioSync::default(),
             referenced: AtomicBool::new(false),
@@ -123,19 +128,43 @@ impl Folio {
     fn add_dirty(&self, blocks: Range<usize>) {
         let (added, was_clean) = {
             let mut state = self.sync.state();
-            assert!(state.uptodate.contains(blocks.clone()), "dirty blocks are uptodate");
+            assert!(
+                state.uptodate.contains(blocks.clone()),
+                "dirty blocks are uptodate"
+            );
+            assert!(!state.detached, "only a cached folio becomes dirty");
             let was_clean = state.dirty.is_empty();
             (state.dirty.insert(blocks), was_clean)
         };
         self.cache.add_dirty(added);
-        if was_clean && added > 0 && let Some(mapping) = self.mapping.upgrade() {
-            mapping.note_dirty(self.index);
+        if was_clean
+            && added > 0
+            && let Some(mapping) = self.mapping.upgrade()
+        {
+            mapping.note_dirty(self.pages());
         }
     }
 
-    /// Leaves its mapping if nobody needs it: not used lately, clean, unlocked, not in writeback.
+    /// The blocks whose bytes may be newer than the volume's: dirty, or in a folio under writeback.
+    pub fn newer(&self) -> BlockSet {
+        let state = self.sync.state();
+        if state.writeback {
+            state.uptodate
+        } else {
+            state.dirty
+        }
+    }
+
+    /// Frees its memory but keeps the charge, which passes to the caller; the pages charged.
+    pub(crate) fn take_charge(mut self) -> usize {
+        std::mem::take(&mut self.charged)
+    }
+
+    /// Leaves its mapping if nobody needs it: not used lately, no references but the mapping's and the caller's,
+    /// clean, unlocked, not in writeback.
     pub(crate) fn try_reclaim(self: &Arc<Self>) -> bool {
-        if self.referenced.swap(false, Ordering::Relaxed) || !self.sync.try_lock() {
+        let used = self.referenced.swap(false, Ordering::Relaxed) || Arc::strong_count(self) > 2;
+        if used || !self.sync.try_lock() {
             return false;
         }
         let locked = LockedFolio {
@@ -195,22 +224,7 @@ impl LockedFolio {
 
     /// Declares blocks newer than the volume. They are uptodate.
     pub fn mark_dirty(&self, blocks: Range<usize>) {
-        let (added, was_clean) = {
-            let mut state = self.folio.sync.state();
-            assert!(
-                state.uptodate.contains(blocks.clone()),
-                "dirty blocks are uptodate"
-            );
-            let was_clean = state.dirty.is_empty();
-            (state.dirty.insert(blocks), was_clean)
-        };
-        self.folio.cache.add_dirty(added);
-        if was_clean
-            && added > 0
-            && let Some(mapping) = self.folio.mapping.upgrade()
-        {
-            mapping.note_dirty(self.folio.index);
-        }
+        self.folio.add_dirty(blocks);
     }
 
     /// Forgets that blocks are dirty (they were cut off, or are written).
@@ -253,10 +267,11 @@ impl LockedFolio {
             return None;
         }
         self.folio.sync.start_writeback();
-        self.clear_dirty(0..self.folio.page_count());
+        // Listed before it leaves the dirty folios: whoever finds nothing dirty then finds it here, and waits.
         if let Some(mapping) = self.folio.mapping.upgrade() {
             mapping.note_writeback(&self.folio);
         }
+        self.clear_dirty(0..self.folio.page_count());
         Some(WritebackFolio {
             folio: Arc::clone(&self.folio),
             dirty,

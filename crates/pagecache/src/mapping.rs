@@ -11,16 +11,16 @@
 //! locked after it was found; [`Mapping::grab`] looks again if it left meanwhile.
 
 use crate::PageIndex;
-use crate::cache::PageCache;
+use crate::cache::{Need, PageCache};
 use crate::errseq::ErrSeq;
 use crate::folio::{Folio, FolioRef, LockedFolio};
 use runtime::MAX_ORDER;
 use runtime::PAGE_SIZE;
 use runtime::sync::{Mutex, Rank, RwLock};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Smallest and largest order of the folios a mapping makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +35,11 @@ pub struct Orders {
 #[derive(Debug)]
 pub struct Mapping {
     cache: PageCache,
-    order_min: AtomicU8,
-    order_max: AtomicU8,
+    // min in the low byte, max in the high one: read together. Changed under the index lock.
+    orders: AtomicU16,
     index: RwLock<BTreeMap<PageIndex, FolioRef>>,
-    dirty: Mutex<BTreeSet<PageIndex>>,
+    // First page to the page after the last.
+    dirty: Mutex<BTreeMap<PageIndex, PageIndex>>,
     writeback: Mutex<BTreeMap<PageIndex, FolioRef>>,
     errors: ErrSeq,
 }
@@ -48,10 +49,9 @@ impl Mapping {
     pub fn new(cache: &PageCache, orders: Orders) -> Arc<Self> {
         let mapping = Self {
             cache: cache.clone(),
-            order_min: AtomicU8::new(0),
-            order_max: AtomicU8::new(0),
+            orders: AtomicU16::new(0),
             index: RwLock::new(Rank::LEAF, BTreeMap::new()),
-            dirty: Mutex::new(Rank::LEAF, BTreeSet::new()),
+            dirty: Mutex::new(Rank::LEAF, BTreeMap::new()),
             writeback: Mutex::new(Rank::LEAF, BTreeMap::new()),
             errors: ErrSeq::default(),
         };
@@ -71,10 +71,8 @@ impl Mapping {
 
     /// Orders of the folios it makes.
     pub fn orders(&self) -> Orders {
-        Orders {
-            min: self.order_min.load(Ordering::Relaxed),
-            max: self.order_max.load(Ordering::Relaxed),
-        }
+        let [min, max] = self.orders.load(Ordering::Relaxed).to_le_bytes();
+        Orders { min, max }
     }
 
     /// Changes the orders. Raising the minimum needs an empty mapping.
@@ -83,13 +81,11 @@ impl Mapping {
     /// If the orders contradict, or the minimum rises above folios that exist.
     pub fn set_orders(&self, orders: Orders) {
         assert!(orders.min <= orders.max && orders.max <= MAX_ORDER);
-        let index = self.index.read();
-        assert!(
-            index.values().all(|f| f.order() >= orders.min),
-            "no folio below the minimum"
-        );
-        self.order_min.store(orders.min, Ordering::Relaxed);
-        self.order_max.store(orders.max, Ordering::Relaxed);
+        let index = self.index.write();
+        let kept = index.values().all(|f| f.order() >= orders.min);
+        assert!(kept, "no folio below the minimum");
+        let packed = u16::from_le_bytes([orders.min, orders.max]);
+        self.orders.store(packed, Ordering::Relaxed);
     }
 
     /// The folio that holds a page, if it is cached. No I/O, no lock.
@@ -111,7 +107,7 @@ impl Mapping {
         loop {
             let folio = match self.lookup(hint.start) {
                 Some(folio) => LockedFolio::lock(folio),
-                None => match self.make(&hint)? {
+                None => match self.make(&hint, Need::Must)? {
                     Some(folio) => folio,
                     None => continue,
                 },
@@ -122,7 +118,8 @@ impl Mapping {
         }
     }
 
-    /// Like [`Mapping::grab`], but None if the page is cached already.
+    /// Like [`Mapping::grab`], for reading ahead: None if the page is cached already, or if there is no room
+    /// without writing back. Calls no pressure handler, so other locked folios may be held.
     pub fn grab_new(
         self: &Arc<Self>,
         hint: Range<PageIndex>,
@@ -130,20 +127,26 @@ impl Mapping {
         if self.lookup(hint.start).is_some() {
             return Ok(None);
         }
-        self.make(&hint)
+        self.make(&hint, Need::Spare)
     }
 
-    /// Makes, locks and inserts a folio. None if another thread was faster.
-    fn make(self: &Arc<Self>, hint: &Range<PageIndex>) -> std::io::Result<Option<LockedFolio>> {
+    /// Makes, locks and inserts a folio. None if another thread was faster or no room is spare.
+    fn make(
+        self: &Arc<Self>,
+        hint: &Range<PageIndex>,
+        need: Need,
+    ) -> std::io::Result<Option<LockedFolio>> {
         let Orders { min, max } = self.orders();
         let start = hint.start >> min << min;
         let wanted = order_for(start, hint.end.max(hint.start + 1) - start).clamp(min, max);
         let free = self.order_free(start, wanted, min);
-        let granted = self.cache.charge(free, min);
+        let Some(granted) = self.cache.charge(free, min, need) else {
+            return Ok(None);
+        };
         let buffer = match self.cache.pool().alloc(granted) {
             Ok(buffer) => buffer,
             Err(error) => {
-                self.cache.uncharge(granted);
+                self.cache.uncharge(1 << granted);
                 return Err(error);
             }
         };
@@ -151,7 +154,8 @@ impl Mapping {
         let locked = LockedFolio::lock(folio);
         {
             let mut index = self.index.write();
-            if overlaps(&index, &locked.pages()) {
+            // The minimum may have risen since it was read.
+            if overlaps(&index, &locked.pages()) || granted < self.orders().min {
                 return Ok(None);
             }
             index.insert(start, Arc::clone(&locked));
@@ -167,16 +171,38 @@ impl Mapping {
         (min..=wanted).rev().find(fits).unwrap_or(min)
     }
 
-    /// The first dirty folio at or after a page, below `end`.
+    /// The first dirty folio with a page in `from..end`.
     pub fn next_dirty(&self, from: PageIndex, end: PageIndex) -> Option<FolioRef> {
+        loop {
+            let start = self.next_dirty_start(from, end)?;
+            // A folio that leaves is clean before it is gone, so a miss does not come again.
+            if let Some(folio) = self.index.read().get(&start) {
+                return Some(Arc::clone(folio));
+            }
+        }
+    }
+
+    fn next_dirty_start(&self, from: PageIndex, end: PageIndex) -> Option<PageIndex> {
         if from >= end {
             return None;
         }
-        let start = self.dirty.lock().range(from..end).next().copied()?;
-        self.index.read().get(&start).map(Arc::clone)
+        let dirty = self.dirty.lock();
+        let across = dirty.range(..from).next_back().filter(|&(_, &e)| e > from);
+        let (start, _) = across.or_else(|| dirty.range(from..end).next())?;
+        Some(*start)
     }
 
-    /// Locks the first dirty folio at or after a page, below `end`.
+    /// The first cached folio with a page in `from..end`. Not counted as a use.
+    pub fn next_cached(&self, from: PageIndex, end: PageIndex) -> Option<FolioRef> {
+        if from >= end {
+            return None;
+        }
+        let index = self.index.read();
+        let folio = find(&index, from).or_else(|| index.range(from..end).next().map(|(_, f)| f));
+        folio.map(Arc::clone)
+    }
+
+    /// Locks the first dirty folio with a page in `from..end`.
     pub fn lock_next_dirty(&self, from: PageIndex, end: PageIndex) -> Option<LockedFolio> {
         loop {
             let locked = LockedFolio::lock(self.next_dirty(from, end)?);
@@ -202,29 +228,41 @@ impl Mapping {
     /// Forgets everything from page `from` on: folios wholly behind leave the cache, with their dirty blocks; a
     /// folio that reaches across keeps its front. The owner keeps new folios from appearing there meanwhile.
     pub fn truncate(&self, from: PageIndex) {
-        for folio in self.folios_from(from) {
+        self.forget_pages(from..PageIndex::MAX);
+    }
+
+    /// Forgets the folios that lie in `pages`, with their dirty blocks; a folio that reaches out of the range keeps
+    /// the rest. The owner keeps others from using the range meanwhile.
+    pub fn forget_pages(&self, pages: Range<PageIndex>) {
+        if pages.is_empty() {
+            return;
+        }
+        for folio in self.folios_in(&pages) {
             let locked = LockedFolio::lock(folio);
             locked.wait_writeback();
-            if locked.pages().start >= from {
+            let own = locked.pages();
+            if pages.start <= own.start && own.end <= pages.end {
                 locked.detach();
             } else {
-                locked.invalidate((from - locked.pages().start) as usize..locked.page_count());
+                let start = pages.start.max(own.start) - own.start;
+                let end = pages.end.min(own.end) - own.start;
+                locked.invalidate(start as usize..end as usize);
             }
         }
     }
 
-    fn folios_from(&self, from: PageIndex) -> Vec<FolioRef> {
+    fn folios_in(&self, pages: &Range<PageIndex>) -> Vec<FolioRef> {
         let index = self.index.read();
-        let across = find(&index, from).filter(|f| f.pages().start < from);
+        let across = find(&index, pages.start).filter(|f| f.pages().start < pages.start);
         across
             .into_iter()
-            .chain(index.range(from..).map(|(_, f)| f))
+            .chain(index.range(pages.clone()).map(|(_, f)| f))
             .map(Arc::clone)
             .collect()
     }
 
-    pub(crate) fn note_dirty(&self, start: PageIndex) {
-        self.dirty.lock().insert(start);
+    pub(crate) fn note_dirty(&self, pages: Range<PageIndex>) {
+        self.dirty.lock().insert(pages.start, pages.end);
     }
 
     pub(crate) fn note_clean(&self, start: PageIndex) {

@@ -47,7 +47,10 @@ impl Readahead {
         if self.ahead_end > pages.end + self.window / 2 {
             return start..start;
         }
-        let end = (pages.end + self.window).min(file_pages).max(start);
+        // Cut at half a window, so that the next one starts aligned and gets large folios.
+        let cut = (self.window / 2).max(1);
+        let end = ((pages.end + self.window) / cut * cut).max(pages.end);
+        let end = end.min(file_pages).max(start);
         self.ahead_end = end.max(pages.end);
         start..end
     }

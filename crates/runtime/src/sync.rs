@@ -8,6 +8,7 @@
 //! guarded by the volume's own error state.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
 
 #[cfg(loom)]
 use loom::sync as imp;
@@ -133,10 +134,7 @@ impl<T> Mutex<T> {
     /// Locks, waiting as long as it takes.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         held::check(self.rank);
-        let inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(imp::PoisonError::into_inner);
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         held::push(self.rank);
         MutexGuard {
             rank: self.rank,
@@ -149,7 +147,7 @@ impl<T> Mutex<T> {
     pub fn into_inner(self) -> T {
         self.inner
             .into_inner()
-            .unwrap_or_else(imp::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,7 +190,7 @@ impl Condvar {
         guard.inner = Some(
             self.inner
                 .wait(inner)
-                .unwrap_or_else(imp::PoisonError::into_inner),
+                .unwrap_or_else(PoisonError::into_inner),
         );
         guard
     }
@@ -253,10 +251,7 @@ impl<T> RwLock<T> {
     /// Locks shared. Never taken twice by one thread.
     pub fn read(&self) -> ReadGuard<'_, T> {
         held::check(self.rank);
-        let inner = self
-            .inner
-            .read()
-            .unwrap_or_else(imp::PoisonError::into_inner);
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         held::push(self.rank);
         ReadGuard {
             rank: self.rank,
@@ -267,10 +262,7 @@ impl<T> RwLock<T> {
     /// Locks exclusively.
     pub fn write(&self) -> WriteGuard<'_, T> {
         held::check(self.rank);
-        let inner = self
-            .inner
-            .write()
-            .unwrap_or_else(imp::PoisonError::into_inner);
+        let inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         held::push(self.rank);
         WriteGuard {
             rank: self.rank,

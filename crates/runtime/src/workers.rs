@@ -31,7 +31,7 @@ impl std::fmt::Debug for WorkerPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WorkerPool")
             .field("threads", &self.threads.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,2 @@
+//! The `f2fs` command.
+fn main() {}
