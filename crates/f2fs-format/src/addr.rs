@@ -1,6 +1,7 @@
 //! Newtypes for every address and id of the format, and the meaning of an address slot.
 //!
-//! The constructors do not check ranges: [`crate::Geometry`] does, because only it knows the volume.
+//! The constructors do not check ranges: [`crate::Geometry`] does, because only it knows the
+//! volume.
 
 use core::fmt;
 

@@ -1,5 +1,5 @@
-//! Bit access in the two orders of the format. SIT valid maps and the checkpoint's version bitmaps are
-//! MSB first; dentry bitmaps are LSB first.
+//! Bit access in the two orders of the format. SIT valid maps and the checkpoint's version bitmaps
+//! are MSB first; dentry bitmaps are LSB first.
 //!
 //! # Invariants
 //! No call panics: a bit outside the map reads as clear and cannot be changed.

@@ -1,12 +1,12 @@
 //! Checkpoint packs: the header that names the state of the volume, and its version bitmaps.
 //!
-//! A pack is header, payload, orphan blocks ([`crate::orphan`]), summaries ([`crate::summary`]) and a footer
-//! that repeats the header. [`Checkpoint::probe`] tells where the footer lies, [`CheckpointPack::parse`] reads
-//! the whole.
+//! A pack is header, payload, orphan blocks ([`crate::orphan`]), summaries ([`crate::summary`]) and
+//! a footer that repeats the header. [`Checkpoint::probe`] tells where the footer lies,
+//! [`CheckpointPack::parse`] reads the whole.
 //!
 //! # On disk
-//! The version bitmaps lie behind the header's fields in one of three ways; `bitmaps` knows them. Payload
-//! blocks are under no checksum.
+//! The version bitmaps lie behind the header's fields in one of three ways; `bitmaps` knows them.
+//! Payload blocks are under no checksum.
 
 mod bitmaps;
 mod check;
@@ -138,7 +138,8 @@ pub struct Checkpoint {
     pub checksum_offset: u32,
     /// The checksum of the header that was read.
     pub crc: u32,
-    /// The header block as read, or zeros; [`encode`](Self::encode) keeps what it does not know from here.
+    /// The header block as read, or zeros; [`encode`](Self::encode) keeps what it does not know
+    /// from here.
     pub raw: Box<Block>,
 }
 
@@ -147,7 +148,8 @@ pub struct Checkpoint {
 pub struct CheckpointPack;
 
 impl CheckpointPack {
-    /// Reads a pack from its header with the payload, `1 + cp_payload` blocks, and its footer block.
+    /// Reads a pack from its header with the payload, `1 + cp_payload` blocks, and its footer
+    /// block.
     ///
     /// # Errors
     /// If the pack is torn or damaged: then the other pack is the one to use.
@@ -186,7 +188,8 @@ impl Checkpoint {
         })
     }
 
-    /// Reads a header that [`probe`](Self::probe) accepted, with its payload, without asking for a footer.
+    /// Reads a header that [`probe`](Self::probe) accepted, with its payload, without asking for a
+    /// footer.
     pub fn from_header(header_and_payload: &[u8], sb: &SuperBlock) -> Result<Self> {
         let need = (1 + sb.cp_payload as usize) * BLOCK_SIZE;
         let have = header_and_payload.len();
@@ -284,7 +287,8 @@ impl Checkpoint {
         }
     }
 
-    /// The header block and its payload, with the checksum set; the footer is a copy of the first block.
+    /// The header block and its payload, with the checksum set; the footer is a copy of the first
+    /// block.
     ///
     /// # Errors
     /// If the bitmaps do not have the volume's sizes, or do not fit.
@@ -351,7 +355,8 @@ fn checksums(block: &Block) -> Result<(u32, u32)> {
     ))
 }
 
-/// Which of two valid packs is current, 0 or 1, by their versions; equal ones mean pack 0, the first.
+/// Which of two valid packs is current, 0 or 1, by their versions; equal ones mean pack 0, the
+/// first.
 pub const fn newer(first: u64, second: u64) -> u32 {
     // The difference is signed, as in the kernel, so that a wrapped version still counts as newer.
     if second.wrapping_sub(first).cast_signed() > 0 {

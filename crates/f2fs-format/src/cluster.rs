@@ -1,4 +1,5 @@
-//! Compressed clusters: the header before the compressed bytes, and what the address slots of a cluster say.
+//! Compressed clusters: the header before the compressed bytes, and what the address slots of a
+//! cluster say.
 
 use core::mem::size_of;
 

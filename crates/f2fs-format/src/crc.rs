@@ -1,5 +1,5 @@
-//! The one checksum of the format: reflected CRC-32 (polynomial 0xEDB88320) whose seed is the starting
-//! register, with no inversion at either end.
+//! The one checksum of the format: reflected CRC-32 (polynomial 0xEDB88320) whose seed is the
+//! starting register, with no inversion at either end.
 
 /// Marks a superblock and seeds the superblock, checkpoint and cluster checksums.
 pub const F2FS_MAGIC: u32 = 0xF2F5_2010;

@@ -4,8 +4,8 @@
 //! [`crate::hash`].
 //!
 //! # On disk
-//! A bitmap (LSB first), some unused bytes, one 11-byte entry a slot and 8 bytes of name a slot. A long name
-//! takes several slots: all their bits are set, but only the first entry counts.
+//! A bitmap (LSB first), some unused bytes, one 11-byte entry a slot and 8 bytes of name a slot. A
+//! long name takes several slots: all their bits are set, but only the first entry counts.
 
 mod edit;
 mod file_type;
@@ -133,7 +133,8 @@ pub struct Dentry<'a> {
 }
 
 impl Dentry<'_> {
-    /// Checks that the name could have been made through the kernel: no slash, no NUL. Not for encrypted names.
+    /// Checks that the name could have been made through the kernel: no slash, no NUL. Not for
+    /// encrypted names.
     pub fn check_name(&self) -> Result<()> {
         let valid = !self.name.iter().any(|byte| matches!(byte, b'/' | 0));
         ensure(valid, CorruptKind::DentryName { slot: self.slot })

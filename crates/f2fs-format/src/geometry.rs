@@ -1,10 +1,11 @@
 //! Where everything lies: the arithmetic from ids to block addresses and back.
 //!
-//! Made from a validated [`SuperBlock`]; the only place that turns raw addresses, nids and segment numbers
-//! into typed ones.
+//! Made from a validated [`SuperBlock`]; the only place that turns raw addresses, nids and segment
+//! numbers into typed ones.
 //!
 //! # On disk
-//! The second copy of a SIT block lies half the SIT area further on, that of a NAT block one segment.
+//! The second copy of a SIT block lies half the SIT area further on, that of a NAT block one
+//! segment.
 
 use crate::addr::{BlockAddr, Nid, SegmentNo};
 use crate::error::{CorruptKind, Result, ensure};
@@ -105,7 +106,8 @@ impl Geometry {
         Ok(BlockAddr::new(raw))
     }
 
-    /// Checks that `raw` is a nid of a real node: not one of the reserved ones, and not past the last.
+    /// Checks that `raw` is a nid of a real node: not one of the reserved ones, and not past the
+    /// last.
     pub fn nid(&self, raw: u32) -> Result<Nid> {
         let max_nid = self.max_nid();
         ensure(
@@ -173,8 +175,8 @@ impl Geometry {
         BlockAddr::new(self.ssa + segno.get())
     }
 
-    /// The SIT block that holds a segment's entry; `second` is its bit in the SIT version bitmap, whose
-    /// index [`sit_index`](Self::sit_index) gives.
+    /// The SIT block that holds a segment's entry; `second` is its bit in the SIT version bitmap,
+    /// whose index [`sit_index`](Self::sit_index) gives.
     pub fn sit_block(&self, segno: SegmentNo, second: bool) -> BlockAddr {
         self.assert_segno(segno);
         let copy = if second { self.sit_copy_blocks } else { 0 };

@@ -11,8 +11,8 @@ const ROUNDS: u32 = 16;
 /// Bytes of a name that one pass takes.
 const STEP: usize = 16;
 
-/// The hash of a name as it is stored; `.` and `..` have 0. Names of directories that ignore case are to be
-/// folded first.
+/// The hash of a name as it is stored; `.` and `..` have 0. Names of directories that ignore case
+/// are to be folded first.
 pub fn dentry_hash(name: &[u8]) -> u32 {
     if matches!(name, b"." | b"..") {
         return 0;
@@ -28,7 +28,8 @@ pub fn dentry_hash(name: &[u8]) -> u32 {
     }
 }
 
-/// Packs the next 16 bytes of a name into a key; what is missing is padded with the remaining length.
+/// Packs the next 16 bytes of a name into a key; what is missing is padded with the remaining
+/// length.
 fn key(rest: &[u8]) -> [u32; 4] {
     let len = rest.len() as u32;
     let pad = len | len << 8;

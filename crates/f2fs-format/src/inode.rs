@@ -1,12 +1,13 @@
 //! Inode blocks: attributes, extra attributes, address slots and inline areas.
 //!
-//! [`InodeBlock`] owns the block and changes it in place, so every byte that nobody understands survives.
-//! `raw` has the bytes, `check` the rules, `fields` the plain attributes, `extra` the extra ones, `areas` the
-//! slots and inline areas, `create` fresh inodes. File blocks are mapped by [`crate::path`].
+//! [`InodeBlock`] owns the block and changes it in place, so every byte that nobody understands
+//! survives. `raw` has the bytes, `check` the rules, `fields` the plain attributes, `extra` the
+//! extra ones, `areas` the slots and inline areas, `create` fresh inodes. File blocks are mapped by
+//! [`crate::path`].
 //!
 //! # Invariants
-//! After [`InodeBlock::parse`] or [`InodeBlock::new`] all sizes that decide where things lie are in range:
-//! the extra attributes, the inline xattr area and what is between them fit in the block.
+//! After [`InodeBlock::parse`] or [`InodeBlock::new`] all sizes that decide where things lie are in
+//! range: the extra attributes, the inline xattr area and what is between them fit in the block.
 
 mod areas;
 mod check;
@@ -58,7 +59,8 @@ pub struct InodeBlock {
 }
 
 impl InodeBlock {
-    /// Checks that `block` is the inode `expect` of the volume and keeps the rules that the kernel checks.
+    /// Checks that `block` is the inode `expect` of the volume and keeps the rules that the kernel
+    /// checks.
     ///
     /// # Errors
     /// The first rule that is broken.

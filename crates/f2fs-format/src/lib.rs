@@ -3,8 +3,8 @@
 //! The crate does no I/O: bytes in, types out, and the other way. It knows no other crate of ours.
 //!
 //! # Invariants
-//! No input makes a function that takes bytes from disk panic, overflow, loop for ever or allocate more
-//! than a small multiple of its input. What a type does not understand it preserves.
+//! No input makes a function that takes bytes from disk panic, overflow, loop for ever or allocate
+//! more than a small multiple of its input. What a type does not understand it preserves.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! The node address table: where the block of a nid lies.
 //!
-//! The copy of a NAT block to use is chosen by the checkpoint's version bitmap; the journal of the hot data
-//! summary ([`crate::summary::NatJournal`]) overrides the blocks.
+//! The copy of a NAT block to use is chosen by the checkpoint's version bitmap; the journal of the
+//! hot data summary ([`crate::summary::NatJournal`]) overrides the blocks.
 
 use core::mem::size_of;
 
@@ -85,7 +85,8 @@ impl NatEntry {
         self.addr == Slot::NULL_ADDR
     }
 
-    /// Checks the entry of an ordinary nid and gives its inode and block, or `None` if the nid is free.
+    /// Checks the entry of an ordinary nid and gives its inode and block, or `None` if the nid is
+    /// free.
     pub fn check(&self, nid: Nid, geometry: &Geometry) -> Result<Option<(Nid, BlockAddr)>> {
         if self.is_free() {
             return Ok(None);

@@ -142,7 +142,8 @@ impl NodeFooter {
         self.check_offset(INODE_OFFSET)
     }
 
-    /// Checks that the block is the node `nid` of inode `ino` at `offset` in its tree, and no inode.
+    /// Checks that the block is the node `nid` of inode `ino` at `offset` in its tree, and no
+    /// inode.
     pub fn check_node(&self, nid: Nid, ino: Ino, offset: u32) -> Result<()> {
         self.check_nid(nid)?;
         ensure(
@@ -178,7 +179,8 @@ impl NodeFooter {
     }
 }
 
-/// Whether the node at `offset` holds something else than nids: a direct node, an inode or an xattr node.
+/// Whether the node at `offset` holds something else than nids: a direct node, an inode or an xattr
+/// node.
 pub const fn is_direct(offset: u32) -> bool {
     if offset == XATTR_NODE_OFFSET {
         return true;

@@ -1,7 +1,7 @@
 //! From a file block to the nodes on the way to its address slot, and back.
 //!
-//! `a0` are the slots of the inode, `an` those of a direct node; for compressed files both are rounded down
-//! to whole clusters (see [`crate::InodeBlock::addrs_in_inode`]).
+//! `a0` are the slots of the inode, `an` those of a direct node; for compressed files both are
+//! rounded down to whole clusters (see [`crate::InodeBlock::addrs_in_inode`]).
 
 use crate::error::{Corrupt, CorruptKind, Result};
 use crate::node::{
@@ -16,8 +16,8 @@ const N: u64 = NIDS_PER_BLOCK as u64;
 pub struct NodePath {
     /// Steps from the inode to the node with the slot: 0 to 3.
     pub level: usize,
-    /// `index_in_parent[i]` is the index of the node at level `i` in its parent: of `i_nid` for level 1, of
-    /// an indirect node's nids below. Entry 0 and those past `level` are 0.
+    /// `index_in_parent[i]` is the index of the node at level `i` in its parent: of `i_nid` for
+    /// level 1, of an indirect node's nids below. Entry 0 and those past `level` are 0.
     pub index_in_parent: [usize; 4],
     /// `node_offset[i]` is the footer's offset of the node at level `i`.
     pub node_offset: [u32; 4],

@@ -1,7 +1,7 @@
 //! The segment information table: which blocks of a segment are valid, and what log it belongs to.
 //!
-//! The copy of a SIT block to use is chosen by the checkpoint's version bitmap; the journal of the cold
-//! data summary ([`crate::summary::SitJournal`]) overrides the blocks.
+//! The copy of a SIT block to use is chosen by the checkpoint's version bitmap; the journal of the
+//! cold data summary ([`crate::summary::SitJournal`]) overrides the blocks.
 
 use core::mem::size_of;
 

@@ -1,5 +1,6 @@
-//! Summaries: for each block of a segment, which node points at it. A summary block ends a segment in the
-//! SSA; those of the open logs lie in the checkpoint pack, the data ones perhaps in [`compact`] form.
+//! Summaries: for each block of a segment, which node points at it. A summary block ends a segment
+//! in the SSA; those of the open logs lie in the checkpoint pack, the data ones perhaps in
+//! [`compact`] form.
 //!
 //! The journal area of a summary in the pack holds late NAT or SIT entries: see [`NatJournal`],
 //! [`SitJournal`].

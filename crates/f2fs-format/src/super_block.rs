@@ -1,7 +1,7 @@
 //! The superblock: the volume's geometry, features and identity, in two copies.
 //!
-//! [`raw`] has its bytes, `check` the rules of the kernel's mount, and this module the validated type.
-//! [`crate::Geometry`] is made from it.
+//! [`raw`] has its bytes, `check` the rules of the kernel's mount, and this module the validated
+//! type. [`crate::Geometry`] is made from it.
 
 mod check;
 pub mod raw;
@@ -161,8 +161,8 @@ impl Default for SuperBlock {
 
 impl SuperBlock {
     /// Reads the superblock in `block`, the 4096 bytes of volume block 0 or 1, of a volume of
-    /// `device_blocks` blocks. The blocks of a multi-device volume are not compared, for one device does
-    /// not tell them.
+    /// `device_blocks` blocks. The blocks of a multi-device volume are not compared, for one device
+    /// does not tell them.
     ///
     /// # Errors
     /// [`Corrupt`] for the first rule that is broken. Unknown feature bits break none.
@@ -172,7 +172,8 @@ impl SuperBlock {
         Ok(Self::from_raw(raw))
     }
 
-    /// Reads both copies and gives the first good one, which it is, and what is wrong with the other.
+    /// Reads both copies and gives the first good one, which it is, and what is wrong with the
+    /// other.
     ///
     /// # Errors
     /// What is wrong with the first copy, if both are bad.
@@ -201,8 +202,8 @@ impl SuperBlock {
         self.encode_onto(&[0; crate::BLOCK_SIZE])
     }
 
-    /// Like [`encode`](Self::encode), but keeps what `base`, a block holding an older state of the same
-    /// superblock, has in bytes that this type does not carry.
+    /// Like [`encode`](Self::encode), but keeps what `base`, a block holding an older state of the
+    /// same superblock, has in bytes that this type does not carry.
     pub fn encode_onto(&self, base: &Block) -> Box<Block> {
         let mut block = zeroed();
         block.copy_from_slice(base);

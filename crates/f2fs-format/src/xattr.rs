@@ -1,8 +1,8 @@
 //! Extended attributes: one stream of bytes, first in the inode, then in the xattr node.
 //!
 //! # On disk
-//! A 24-byte header starts the stream, wherever that is; entries follow, each padded to 4 bytes, up to a zero
-//! word or the end. An entry may lie across the border between inode and xattr node.
+//! A 24-byte header starts the stream, wherever that is; entries follow, each padded to 4 bytes, up
+//! to a zero word or the end. An entry may lie across the border between inode and xattr node.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -169,7 +169,8 @@ fn entry_at(stream: &[u8], offset: usize) -> Result<Option<(XattrEntry, usize)>>
     Ok(Some((entry, len)))
 }
 
-/// Bytes that a stream with these entries takes at least; a terminator is not needed at the very end.
+/// Bytes that a stream with these entries takes at least; a terminator is not needed at the very
+/// end.
 pub fn encoded_len(entries: &[XattrEntry]) -> usize {
     XATTR_HEADER_LEN + entries.iter().map(XattrEntry::encoded_len).sum::<usize>()
 }
@@ -223,7 +224,8 @@ pub fn split_name(full: &str) -> Option<(u8, &str)> {
     })
 }
 
-/// Joins an index and a stored name to what users see, or `None` for attributes that they never see.
+/// Joins an index and a stored name to what users see, or `None` for attributes that they never
+/// see.
 pub fn full_name(index: u8, name: &[u8]) -> Option<Vec<u8>> {
     let (_, prefix, rest) = PREFIXES.into_iter().find(|(i, _, _)| *i == index)?;
     let mut full = prefix.as_bytes().to_vec();

@@ -1,12 +1,12 @@
 //! The volume's device, addressed in blocks.
 //!
-//! Metadata goes through [`Device::read_block`] and [`Device::write_meta`], which wait; file data goes through
-//! [`Device::submit`]. Above it are [`crate::meta`], [`crate::segment`] and the data paths; below is
-//! [`blockdev`].
+//! Metadata goes through [`Device::read_block`] and [`Device::write_meta`], which wait; file data
+//! goes through [`Device::submit`]. Above it are [`crate::meta`], [`crate::segment`] and the data
+//! paths; below is [`blockdev`].
 //!
 //! # Invariants
-//! The first metadata write or flush that fails stops the volume: from then on nothing is written any more,
-//! so the last committed checkpoint stays what a later mount finds. Reads go on.
+//! The first metadata write or flush that fails stops the volume: from then on nothing is written
+//! any more, so the last committed checkpoint stays what a later mount finds. Reads go on.
 //!
 //! # Locking
 //! The reason of the stop is a leaf. No lock is held during a transfer.
@@ -109,21 +109,24 @@ impl Device {
         Ok(self.inner.read_at(addr.byte_pos(), buf)?)
     }
 
-    /// Writes whole blocks of metadata from `addr` on and waits until the device has them. They are durable
-    /// after the next [`flush`](Self::flush).
+    /// Writes whole blocks of metadata from `addr` on and waits until the device has them. They are
+    /// durable after the next [`flush`](Self::flush).
     ///
     /// # Errors
     /// The device's, which also stops the volume; `Shutdown` if it was stopped before.
     pub(crate) fn write_meta(&self, addr: BlockAddr, data: &[u8]) -> Result<()> {
-        assert!(data.len().is_multiple_of(BLOCK_SIZE), "metadata is written in whole blocks");
+        assert!(
+            data.len().is_multiple_of(BLOCK_SIZE),
+            "metadata is written in whole blocks"
+        );
         self.check_running()?;
         self.counters.write(data.len() as u64);
         let result = self.inner.write_at(addr.byte_pos(), data);
         self.latch(result)
     }
 
-    /// Starts a transfer of file data; the bio's positions are in bytes. A write on a stopped volume completes
-    /// with an error.
+    /// Starts a transfer of file data; the bio's positions are in bytes. A write on a stopped
+    /// volume completes with an error.
     pub(crate) fn submit(&self, bio: Bio) {
         let bytes = bio.len();
         match bio.op() {
@@ -138,11 +141,14 @@ impl Device {
                 self.counters.write(bytes);
             }
         }
-        self.counters.largest_bio.fetch_max(bytes, Ordering::Relaxed);
+        self.counters
+            .largest_bio
+            .fetch_max(bytes, Ordering::Relaxed);
         self.inner.submit(bio);
     }
 
-    /// Makes every completed write durable. A failure stops the volume, since nobody knows what was lost.
+    /// Makes every completed write durable. A failure stops the volume, since nobody knows what was
+    /// lost.
     pub(crate) fn flush(&self) -> Result<()> {
         self.check_running()?;
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +160,9 @@ impl Device {
     pub(crate) fn discard(&self, addr: BlockAddr, count: u32) -> Result<()> {
         self.check_running()?;
         self.counters.discards.fetch_add(1, Ordering::Relaxed);
-        Ok(self.inner.discard(addr.byte_pos(), u64::from(count) << BLOCK_BITS)?)
+        Ok(self
+            .inner
+            .discard(addr.byte_pos(), u64::from(count) << BLOCK_BITS)?)
     }
 
     /// Why the volume stopped writing, if it did.
@@ -213,13 +221,26 @@ mod tests {
     #[test]
     fn blocks_come_back_and_are_counted() {
         let dev = device(8);
-        dev.write_meta(BlockAddr::new(2), &[7; 2 * BLOCK_SIZE]).unwrap();
-        assert_eq!(dev.read_block(BlockAddr::new(3)).unwrap()[..], [7; BLOCK_SIZE][..]);
-        assert_eq!(dev.read_blocks(BlockAddr::new(1), 3).unwrap()[..BLOCK_SIZE], [0; BLOCK_SIZE]);
+        dev.write_meta(BlockAddr::new(2), &[7; 2 * BLOCK_SIZE])
+            .unwrap();
+        assert_eq!(
+            dev.read_block(BlockAddr::new(3)).unwrap()[..],
+            [7; BLOCK_SIZE][..]
+        );
+        assert_eq!(
+            dev.read_blocks(BlockAddr::new(1), 3).unwrap()[..BLOCK_SIZE],
+            [0; BLOCK_SIZE]
+        );
         dev.flush().unwrap();
         let counters = dev.counters();
-        assert_eq!((counters.reads, counters.writes, counters.flushes), (2, 1, 1));
-        assert_eq!((counters.read_bytes, counters.written_bytes), (4 * 4096, 2 * 4096));
+        assert_eq!(
+            (counters.reads, counters.writes, counters.flushes),
+            (2, 1, 1)
+        );
+        assert_eq!(
+            (counters.read_bytes, counters.written_bytes),
+            (4 * 4096, 2 * 4096)
+        );
         assert_eq!(dev.blocks(), 8);
     }
 
@@ -227,15 +248,23 @@ mod tests {
     fn a_failed_metadata_write_stops_all_writing() {
         let dev = device(2);
         let past = BlockAddr::new(2);
-        assert!(matches!(dev.write_meta(past, &[0; BLOCK_SIZE]), Err(Error::Device(_))));
+        assert!(matches!(
+            dev.write_meta(past, &[0; BLOCK_SIZE]),
+            Err(Error::Device(_))
+        ));
         let first = dev.stopped().unwrap();
         dev.stop("later".to_owned());
         assert_eq!(dev.stopped().unwrap(), first);
         let here = BlockAddr::new(0);
-        assert!(matches!(dev.write_meta(here, &[0; BLOCK_SIZE]), Err(Error::Shutdown(_))));
+        assert!(matches!(
+            dev.write_meta(here, &[0; BLOCK_SIZE]),
+            Err(Error::Shutdown(_))
+        ));
         assert!(matches!(dev.flush(), Err(Error::Shutdown(_))));
         let (tx, rx) = std::sync::mpsc::channel();
-        dev.submit(Bio::write(0, Vec::new(), move |result| tx.send(result).unwrap()));
+        dev.submit(Bio::write(0, Vec::new(), move |result| {
+            tx.send(result).unwrap();
+        }));
         assert!(rx.recv().unwrap().is_err());
         dev.read_block(here).unwrap();
     }

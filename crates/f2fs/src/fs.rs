@@ -18,6 +18,7 @@ use runtime::PAGE_SIZE;
 use runtime::clock::Timestamp;
 use runtime::rng::Rng;
 use runtime::sync::{Mutex, Rank, ReadGuard, RwLock, WriteGuard};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +28,41 @@ const CACHE_BYTES_MIN: u64 = 16 << 20;
 
 /// Witness that metadata may be changed: no checkpoint runs while it is held, or its holder is the checkpoint.
 #[derive(Debug)]
+pub(crate) struct OpGuard<'a> {
+    _lock: OpLock<'a>,
+    _scope: NoWritebackScope,
+}
+
+#[derive(Debug)]
 #[expect(dead_code, reason = "guards are held, not read")]
-pub(crate) enum OpGuard<'a> {
+enum OpLock<'a> {
     /// One operation among others.
     Shared(ReadGuard<'a, ()>),
     /// The checkpoint, alone.
     Frozen(WriteGuard<'a, ()>),
+}
+
+thread_local! {
+    /// Operations this thread is inside of. Writing back to free memory starts an operation, so a thread inside
+    /// one must not do it (the kernel's `memalloc_nofs_save`).
+    static OPS_HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// While one lives, this thread does not write back to free memory.
+#[derive(Debug)]
+struct NoWritebackScope;
+
+impl NoWritebackScope {
+    fn enter() -> Self {
+        OPS_HELD.set(OPS_HELD.get() + 1);
+        Self
+    }
+}
+
+impl Drop for NoWritebackScope {
+    fn drop(&mut self) {
+        OPS_HELD.set(OPS_HELD.get() - 1);
+    }
 }
 
 /// One open volume.
@@ -46,7 +76,7 @@ pub(crate) struct Fs {
     pub(crate) inodes: InodeCache,
     /// Inodes with dirty nodes or dirty folios; they stay in memory.
     pub(crate) dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
-    pub(crate) op: RwLock<()>,
+    op: RwLock<()>,
     /// Whether anything was changed since the last checkpoint.
     pub(crate) changed: AtomicBool,
     /// Whether the last checkpoint was not the one of a clean end.
@@ -82,7 +112,8 @@ impl Fs {
     pub(crate) fn watch_memory(self: &Arc<Self>) {
         let fs = Arc::downgrade(self);
         self.cache.set_pressure_handler(move || {
-            if let Some(fs) = fs.upgrade()
+            if OPS_HELD.get() == 0
+                && let Some(fs) = fs.upgrade()
                 && let Err(error) = fs.flush_data()
             {
                 tracing::warn!(%error, "writing back under memory pressure");
@@ -104,7 +135,12 @@ impl Fs {
     /// Starts a change of metadata.
     pub(crate) fn start_op(&self) -> OpGuard<'_> {
         self.changed.store(true, Ordering::Release);
-        OpGuard::Shared(self.op.read())
+        OpGuard { _lock: OpLock::Shared(self.op.read()), _scope: NoWritebackScope::enter() }
+    }
+
+    /// Waits for all operations to end and keeps new ones from starting.
+    pub(crate) fn freeze(&self) -> OpGuard<'_> {
+        OpGuard { _lock: OpLock::Frozen(self.op.write()), _scope: NoWritebackScope::enter() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

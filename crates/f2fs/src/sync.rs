@@ -68,7 +68,7 @@ impl Fs {
     /// One checkpoint (kernel: `f2fs_write_checkpoint`). Operations wait at its barrier.
     pub(crate) fn write_checkpoint(&self, reason: CheckpointReason) -> Result<()> {
         let _one = self.checkpoint.lock();
-        let frozen = OpGuard::Frozen(self.op.write());
+        let frozen = self.freeze();
         self.check_writable()?;
         let result = self.checkpoint_frozen(reason, &frozen);
         if let Err(error) = &result {

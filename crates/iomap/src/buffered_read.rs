@@ -84,6 +84,7 @@ pub fn readahead<O: ReadOps>(ops: &O, pages: Range<PageIndex>) -> Result<(), O::
     let submit = |bio| ops.submit(bio);
     let mut batch = ReadBatch::new(&submit);
     let mut last = None;
+    let horizon = pages.end * BLOCK_SIZE;
     let mut page = pages.start;
     while page < pages.end {
         let new = ops
@@ -101,7 +102,7 @@ pub fn readahead<O: ReadOps>(ops: &O, pages: Range<PageIndex>) -> Result<(), O::
         let end = (pages.end - folio.pages().start).min(folio.page_count() as u64) as usize;
         page = folio.pages().end;
         let reading = folio.start_read();
-        let started = start_fill(ops, &reading, start..end, &mut last, &mut batch);
+        let started = start_fill(ops, &reading, start..end, &mut last, horizon, &mut batch);
         reading.detach();
         started?;
     }

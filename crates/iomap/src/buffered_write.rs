@@ -62,12 +62,13 @@ fn write_extent<O: WriteOps>(
         // In this order: a writeback that ends while we wait changes what maps here.
         folio.wait_writeback();
         if !ops.iomap_valid(iomap) {
-            ops.put_folio(folio, 0);
+            ops.put_folio(folio, pos..pos);
             return Step::Stale(used);
         }
         let end = part.end.min(folio.pos() + folio.len() as u64);
         let (folio, copied) = write_folio(ops, iomap, folio, pos..end, src);
-        ops.put_folio(folio, *copied.as_ref().unwrap_or(&0));
+        let written = *copied.as_ref().unwrap_or(&0) as u64;
+        ops.put_folio(folio, pos..pos + written);
         match copied {
             Err(error) => return Step::Failed(used, error),
             Ok(n) => pos += n as u64,

@@ -10,13 +10,14 @@ use pagecache::{LockedFolio, ReadingFolio};
 use std::ops::Range;
 
 /// Starts reads for every block of `blocks` that is not uptodate, rounded out to the extents' units. `last` is
-/// the extent that was looked up last; it is used again while it covers the next block, so that neighbouring
-/// folios in one extent cost one look-up.
+/// the extent that was looked up last; it is used again while it covers the next block. Extents are asked for up to
+/// byte `horizon` of the file, so that neighbouring folios in one extent cost one look-up.
 pub(crate) fn start_fill<O: ReadOps>(
     ops: &O,
     reading: &ReadingFolio,
     blocks: Range<usize>,
     last: &mut Option<Iomap>,
+    horizon: u64,
     batch: &mut ReadBatch<'_>,
 ) -> Result<(), O::Error> {
     let base = reading.folio().pos();
@@ -29,7 +30,7 @@ pub(crate) fn start_fill<O: ReadOps>(
         let iomap = if let Some(iomap) = last.filter(|m| still_maps(ops, m, pos)) {
             iomap
         } else {
-            let end = base + gap.end as u64 * BLOCK_SIZE;
+            let end = horizon.max(base + gap.end as u64 * BLOCK_SIZE);
             let iomap = look_up(ops, pos..end, Intent::Read)?;
             *last = Some(iomap);
             iomap
@@ -98,7 +99,7 @@ pub(crate) fn fill_locked<O: ReadOps>(
     let mut last = known;
     let mut started = Ok(());
     for range in ranges {
-        started = start_fill(ops, &reading, range.clone(), &mut last, &mut batch);
+        started = start_fill(ops, &reading, range.clone(), &mut last, 0, &mut batch);
         if started.is_err() {
             break;
         }

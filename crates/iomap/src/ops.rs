@@ -69,8 +69,9 @@ pub trait WriteOps: ReadOps {
             .map_err(|e| self.memory_error(e))
     }
 
-    /// Takes the folio back, with the number of bytes copied into it.
-    fn put_folio(&self, folio: LockedFolio, _copied: usize) {
+    /// Takes the folio back, with the bytes of the file that were copied into it (none for zeroing). The file's
+    /// size grows over them here, before the folio is unlocked: writeback ignores what lies behind the size.
+    fn put_folio(&self, folio: LockedFolio, _written: Range<u64>) {
         drop(folio);
     }
 }

@@ -51,16 +51,16 @@ fn zero_extent<O: WriteOps>(ops: &O, iomap: &Iomap, part: Range<u64>) -> Step<O:
         };
         folio.wait_writeback();
         if !ops.iomap_valid(iomap) {
-            ops.put_folio(folio, 0);
+            ops.put_folio(folio, pos..pos);
             return Step::Stale(used(pos));
         }
         let end = part.end.min(folio.pos() + folio.len() as u64);
         let bytes = (pos - folio.pos()) as usize..(end - folio.pos()) as usize;
         if iomap.is_zero() && !folio.dirty().intersects(blocks_touched(&bytes)) {
-            ops.put_folio(folio, 0);
+            ops.put_folio(folio, pos..pos);
         } else {
             let (folio, zeroed) = write_folio(ops, iomap, folio, pos..end, &mut Zeros);
-            ops.put_folio(folio, *zeroed.as_ref().unwrap_or(&0));
+            ops.put_folio(folio, pos..pos);
             if let Err(error) = zeroed {
                 return Step::Failed(used(pos), error);
             }

@@ -168,7 +168,7 @@ impl Folio {
             return false;
         }
         let locked = LockedFolio {
-            folio: Arc::clone(self),
+            folio: Some(Arc::clone(self)),
         };
         let idle = {
             let state = self.sync.state();
@@ -184,19 +184,24 @@ pub type FolioRef = Arc<Folio>;
 /// A folio whose lock this thread holds. Dropping it unlocks.
 #[derive(Debug)]
 pub struct LockedFolio {
-    folio: FolioRef,
+    // None once the lock was passed on.
+    folio: Option<FolioRef>,
 }
 
 impl std::ops::Deref for LockedFolio {
     type Target = FolioRef;
     fn deref(&self) -> &FolioRef {
-        &self.folio
+        self.folio
+            .as_ref()
+            .expect("present until the lock is passed on")
     }
 }
 
 impl Drop for LockedFolio {
     fn drop(&mut self) {
-        self.folio.sync.unlock();
+        if let Some(folio) = self.folio.take() {
+            folio.sync.unlock();
+        }
     }
 }
 
@@ -204,88 +209,87 @@ impl LockedFolio {
     /// Locks, waiting for it. The folio may have left its mapping meanwhile.
     pub(crate) fn lock(folio: FolioRef) -> Self {
         folio.sync.lock();
-        Self { folio }
+        Self { folio: Some(folio) }
     }
 
     /// The folio, without its lock.
     pub fn folio(&self) -> &FolioRef {
-        &self.folio
+        self
     }
 
     /// Claims bytes for writing. No writeback is under way ([`Folio::wait_writeback`]).
     pub fn write(&self, bytes: Range<usize>) -> WriteSlice {
-        self.folio.buffer.write(bytes)
+        self.buffer.write(bytes)
     }
 
     /// Declares the bytes of whole blocks valid.
     pub fn mark_uptodate(&self, blocks: Range<usize>) {
-        self.folio.sync.state().uptodate.insert(blocks);
+        self.sync.state().uptodate.insert(blocks);
     }
 
     /// Declares blocks newer than the volume. They are uptodate.
     pub fn mark_dirty(&self, blocks: Range<usize>) {
-        self.folio.add_dirty(blocks);
+        self.add_dirty(blocks);
     }
 
     /// Forgets that blocks are dirty (they were cut off, or are written).
     pub fn clear_dirty(&self, blocks: Range<usize>) {
         let (removed, is_clean) = {
-            let mut state = self.folio.sync.state();
+            let mut state = self.sync.state();
             (state.dirty.remove(blocks), state.dirty.is_empty())
         };
-        self.folio.cache.sub_dirty(removed);
+        self.cache.sub_dirty(removed);
         if removed > 0
             && is_clean
-            && let Some(mapping) = self.folio.mapping.upgrade()
+            && let Some(mapping) = self.mapping.upgrade()
         {
-            mapping.note_clean(self.folio.index);
+            mapping.note_clean(self.index);
         }
     }
 
     /// Forgets blocks: neither uptodate nor dirty any more.
     pub fn invalidate(&self, blocks: Range<usize>) {
         self.clear_dirty(blocks.clone());
-        self.folio.sync.state().uptodate.remove(blocks);
+        self.sync.state().uptodate.remove(blocks);
     }
 
     /// Takes the bias (row S5): reads of block ranges may be started.
-    pub fn start_read(self) -> ReadingFolio {
-        let folio = Arc::clone(&self.folio);
-        folio.sync.start_read();
-        // The lock passes on to the ReadingFolio.
-        std::mem::forget(self);
-        ReadingFolio { folio: Some(folio) }
+    pub fn start_read(mut self) -> ReadingFolio {
+        self.sync.start_read();
+        ReadingFolio {
+            folio: self.folio.take(),
+        }
     }
 
     /// Takes all dirty blocks for writing and unlocks. None if nothing is dirty.
     ///
     /// Waits first for a writeback that is still under way.
     pub fn start_writeback(self) -> Option<WritebackFolio> {
-        self.folio.wait_writeback();
-        let dirty = self.folio.dirty();
+        self.wait_writeback();
+        let dirty = self.dirty();
         if dirty.is_empty() {
             return None;
         }
-        self.folio.sync.start_writeback();
+        self.sync.start_writeback();
         // Listed before it leaves the dirty folios: whoever finds nothing dirty then finds it here, and waits.
-        if let Some(mapping) = self.folio.mapping.upgrade() {
-            mapping.note_writeback(&self.folio);
+        if let Some(mapping) = self.mapping.upgrade() {
+            mapping.note_writeback(self.folio());
         }
-        self.clear_dirty(0..self.folio.page_count());
+        self.clear_dirty(0..self.page_count());
         Some(WritebackFolio {
-            folio: Arc::clone(&self.folio),
+            folio: Arc::clone(self.folio()),
             dirty,
         })
     }
 
     /// Takes the folio out of its mapping. False if it had left already.
     pub(crate) fn detach(self) -> bool {
-        self.clear_dirty(0..self.folio.page_count());
-        if std::mem::replace(&mut self.folio.sync.state().detached, true) {
+        self.clear_dirty(0..self.page_count());
+        if std::mem::replace(&mut self.sync.state().detached, true) {
             return false;
         }
-        if let Some(mapping) = self.folio.mapping.upgrade() {
-            mapping.forget(self.folio.index);
+        if let Some(mapping) = self.mapping.upgrade() {
+            mapping.forget(self.index);
         }
         true
     }
@@ -323,7 +327,7 @@ impl ReadingFolio {
             .take()
             .expect("present until the bias is dropped");
         let result = folio.sync.wait_read();
-        (LockedFolio { folio }, result)
+        (LockedFolio { folio: Some(folio) }, result)
     }
 
     /// Drops the bias; the last range to end unlocks the folio. Errors show as blocks that are not uptodate.

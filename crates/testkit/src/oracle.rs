@@ -27,15 +27,20 @@ pub struct Run {
     pub text: String,
 }
 
-/// Runs a bash script under the real kernel, with `images` as `/dev/ubda`, `/dev/ubdb` and so on, and gives what
-/// it printed. `$WORK` is an empty folder of the guest's own. Returns `None`, and says so on standard error, where
-/// there is no oracle.
+/// Runs a bash script under the real kernel, with `images` as `/dev/ubda`, `/dev/ubdb` and so on,
+/// and gives what it printed. `$WORK` is an empty folder of the guest's own. Returns `None`, and
+/// says so on standard error, where there is no oracle.
 ///
 /// # Panics
 /// If the script fails, or if there is no oracle and the variable `CI` is set.
 pub fn run(script: &str, images: &[&Path]) -> Option<String> {
     let ended = run_to_end(script, images, 300)?;
-    assert_eq!(ended.status, Some(0), "the guest's script failed:\n{}", ended.text);
+    assert_eq!(
+        ended.status,
+        Some(0),
+        "the guest's script failed:\n{}",
+        ended.text
+    );
     Some(ended.text)
 }
 
@@ -45,7 +50,10 @@ pub fn run(script: &str, images: &[&Path]) -> Option<String> {
 /// If the guest cannot be started, or if there is no oracle and the variable `CI` is set.
 pub fn run_to_end(script: &str, images: &[&Path], seconds: u32) -> Option<Run> {
     let Some(guest) = guest() else {
-        assert!(std::env::var_os("CI").is_none(), "no oracle: set {GUEST_VARIABLE}");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no oracle: set {GUEST_VARIABLE}"
+        );
         eprintln!("SKIPPED: no kernel oracle found; {GUEST_VARIABLE} names one");
         return None;
     };
@@ -53,7 +61,14 @@ pub fn run_to_end(script: &str, images: &[&Path], seconds: u32) -> Option<Run> {
     let path = work.path().join("script.sh");
     std::fs::write(&path, script).expect("the script can be written");
     let mut command = Command::new(guest);
-    command.arg("-t").arg(seconds.to_string()).arg("-w").arg(work.path());
+    command
+        .arg("-t")
+        .arg(seconds.to_string())
+        .arg("-w")
+        .arg(work.path());
     let output = tools::run(command.arg(&path).args(images));
-    Some(Run { status: output.status.code(), text: tools::text(&output) })
+    Some(Run {
+        status: output.status.code(),
+        text: tools::text(&output),
+    })
 }

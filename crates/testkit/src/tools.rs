@@ -9,7 +9,10 @@ use tempfile::NamedTempFile;
 /// If the system has no room for it.
 pub fn blank(size: u64) -> NamedTempFile {
     let image = NamedTempFile::new().expect("a temporary file can be made");
-    image.as_file().set_len(size).expect("a sparse file can be sized");
+    image
+        .as_file()
+        .set_len(size)
+        .expect("a sparse file can be sized");
     image
 }
 
@@ -22,7 +25,11 @@ pub fn mkfs(args: &[&str], size: u64) -> NamedTempFile {
     let mut command = Command::new("mkfs.f2fs");
     command.args(["-f", "-q"]).args(args).arg(image.path());
     let output = run(&mut command);
-    assert!(output.status.success(), "{command:?} failed:\n{}", text(&output));
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}",
+        text(&output)
+    );
     image
 }
 

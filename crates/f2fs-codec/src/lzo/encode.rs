@@ -4,7 +4,7 @@ use super::instructions::Instructions;
 use super::scan::{common_prefix, common_suffix, word_at, zero_prefix};
 use super::{FAR_DISTANCE_MAX, Version, ZERO_RUN_MAX};
 
-const HASH_BITS: u32 = 12;
+const HASH_BITS: u32 = 13;
 /// Matches are found by their first word.
 const MATCH_LEN_MIN: usize = 4;
 /// Zero runs from this length on use the zero-run instruction; shorter ones cost less as matches.
@@ -131,7 +131,7 @@ fn hash(word: u32) -> usize {
 fn distance_max(version: Version) -> usize {
     match version {
         Version::Lzo1x => FAR_DISTANCE_MAX,
-        Version::Rle => FAR_DISTANCE_MAX,
+        Version::Rle => FAR_DISTANCE_MAX - 1,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is encoded decodes to the same bytes, and is as long as it may be.
 
 use crate::support::{ALGORITHMS, CODECS, Rng, decode, encode, kinds, mixed, params};
-use f2fs_codec::{CodecError, CodecParams, CompressAlgorithm, Encoded, Encoder};
+use f2fs_codec::{CodecError, CodecParams, CompressAlgorithm, Decoder, Encoded, Encoder};
 use proptest::prelude::*;
 
 fn clen(blocks: &[u8]) -> usize {
@@ -127,6 +127,13 @@ fn a_used_encoder_gives_the_bytes_of_a_new_one() {
     }
 }
 
+#[test]
+fn coders_may_move_to_another_thread() {
+    fn is_send<T: Send>(_: T) {}
+    is_send(Encoder::new());
+    is_send(Decoder::new());
+}
+
 /// LZO-RLE may not use some pairs of distance and length, for they look like a zero run.
 #[test]
 fn lzo_matches_that_look_like_zero_runs() {
@@ -134,13 +141,13 @@ fn lzo_matches_that_look_like_zero_runs() {
     for distance in [
         0x803f, 0x807f, 0x80bf, 0xbf7f, 0xbfbf, 0xbffd, 0xbffe, 0xbfff,
     ] {
-        for len in 250..280 {
-            // The same noise twice, each time after a match and before another byte, so that the
-            // encoder finds exactly this match.
+        for len in (4..12).chain(250..280) {
+            // The same noise twice, each time after a match and before three other bytes, so that
+            // the encoder finds exactly this match and lets three literals follow.
             let mut plain = vec![1; 1 << 16];
-            for (at, end) in [(100, 2), (100 + distance, 3)] {
+            for (at, end) in [(100, b"abc"), (100 + distance, b"def")] {
                 plain[at..at + len].copy_from_slice(&noise[..len]);
-                plain[at + len] = end;
+                plain[at + len..][..3].copy_from_slice(end);
             }
             for codec in [(CompressAlgorithm::Lzo, 0), (CompressAlgorithm::LzoRle, 0)] {
                 let params = params(codec, 4);

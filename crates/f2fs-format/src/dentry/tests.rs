@@ -160,7 +160,10 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_never_panic(area in prop::collection::vec(any::<u8>(), BLOCK_SIZE), len in 0usize..4097) {
+    fn random_bytes_never_panic(
+        area in prop::collection::vec(any::<u8>(), BLOCK_SIZE),
+        len in 0usize..4097,
+    ) {
         let view = DentryView::new(&area, Layout::BLOCK).unwrap();
         prop_assert!(view.entries().count() <= NR_DENTRY_IN_BLOCK);
         let view = DentryView::new(&area, Layout::inline(len)).unwrap();

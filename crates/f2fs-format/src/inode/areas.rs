@@ -1,8 +1,8 @@
 //! Where address slots, inline data, inline dentries and inline xattrs lie in the block.
 //!
 //! # On disk
-//! The address words start behind the extra attributes and end at the inline xattr area. Inline data and
-//! dentries use the words from the second on; the first stays 0.
+//! The address words start behind the extra attributes and end at the inline xattr area. Inline
+//! data and dentries use the words from the second on; the first stays 0.
 
 use core::ops::Range;
 
@@ -58,7 +58,8 @@ impl InodeBlock {
             .map_or(slots, |info| slots & !(info.cluster_blocks() - 1))
     }
 
-    /// The raw value of slot `index`, which is below 923 less the extra attributes and the xattr area.
+    /// The raw value of slot `index`, which is below 923 less the extra attributes and the xattr
+    /// area.
     pub fn slot(&self, index: usize) -> u32 {
         let at = self.slot_index(index);
         let raw: &RawInodeSlots = zerocopy::transmute_ref!(&*self.block);

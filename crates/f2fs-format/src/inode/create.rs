@@ -74,8 +74,8 @@ impl NewInode<'_> {
 }
 
 impl InodeBlock {
-    /// Makes a fresh inode of one block, with all extra attributes if the volume has any. The footer lacks
-    /// version and next block, and the checksum is not set.
+    /// Makes a fresh inode of one block, with all extra attributes if the volume has any. The
+    /// footer lacks version and next block, and the checksum is not set.
     pub fn new(new: &NewInode<'_>, sb: &SuperBlock) -> Self {
         let mut inode = Self {
             block: Box::new([0; BLOCK_SIZE]),

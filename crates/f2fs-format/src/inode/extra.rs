@@ -1,4 +1,5 @@
-//! The extra attributes, each of which exists only if the volume's features and the inode's size say so.
+//! The extra attributes, each of which exists only if the volume's features and the inode's size
+//! say so.
 
 use super::raw::{COMPRESS_END, CRTIME_END, PROJID_END};
 use super::{InlineFlags, InodeBlock, InodeFlags, Timespec};
@@ -126,13 +127,14 @@ impl InodeBlock {
         })
     }
 
-    /// Whether the file's blocks lie in clusters: a regular file with compression settings in force.
+    /// Whether the file's blocks lie in clusters: a regular file with compression settings in
+    /// force.
     pub fn is_compressed(&self) -> bool {
         self.file_type() == FileType::Regular && self.compress().is_some()
     }
 
-    /// Stores all compression settings and sets or clears [`InodeFlags::COMPR`]. That moves the slots of a
-    /// regular file, so it must have no blocks. The inode must have room: see
+    /// Stores all compression settings and sets or clears [`InodeFlags::COMPR`]. That moves the
+    /// slots of a regular file, so it must have no blocks. The inode must have room: see
     /// [`can_compress`](Self::can_compress).
     pub fn set_compress(&mut self, info: Option<CompressInfo>) {
         assert!(

@@ -35,7 +35,7 @@ macro_rules! plain_field {
                     self.raw().$field.into()
                 }
 
-                #[doc = concat!("Stores what [`", stringify!($get), "`](Self::", stringify!($get), ") gives.")]
+                #[doc = concat!("Stores what `", stringify!($get), "` gives.")]
                 pub fn $set(&mut self, value: $ty) {
                     self.raw_mut().$field = value.into();
                 }
@@ -109,8 +109,8 @@ impl InodeBlock {
         InodeFlags::from_bits_retain(self.raw().flags.get())
     }
 
-    /// Stores attributes. [`InodeFlags::COMPR`] changes the slot counts of a regular file, so it may only
-    /// change while the file has no blocks.
+    /// Stores attributes. [`InodeFlags::COMPR`] changes the slot counts of a regular file, so it
+    /// may only change while the file has no blocks.
     pub fn set_flags(&mut self, flags: InodeFlags) {
         self.raw_mut().flags = flags.bits().into();
     }
@@ -160,7 +160,8 @@ impl InodeBlock {
         (raw.mtime, raw.mtime_nsec) = (time.sec.cast_unsigned().into(), time.nsec.into());
     }
 
-    /// Hash levels of a directory, at most [`MAX_DIR_HASH_DEPTH`]: a larger value on disk is cut down.
+    /// Hash levels of a directory, at most [`MAX_DIR_HASH_DEPTH`]: a larger value on disk is cut
+    /// down.
     pub fn current_depth(&self) -> u32 {
         self.raw().current_depth.get().min(MAX_DIR_HASH_DEPTH)
     }

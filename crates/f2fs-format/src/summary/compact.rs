@@ -1,9 +1,10 @@
-//! The compact form of the three data summaries in a checkpoint pack: both journals, then only the entries
-//! in use.
+//! The compact form of the three data summaries in a checkpoint pack: both journals, then only the
+//! entries in use.
 //!
 //! # On disk
-//! Bytes 0..507 are the NAT journal, 507..1014 the SIT journal; then come the entries of the hot, warm and
-//! cold log. An entry never reaches into the last 5 bytes of a block, where a full summary has its footer.
+//! Bytes 0..507 are the NAT journal, 507..1014 the SIT journal; then come the entries of the hot,
+//! warm and cold log. An entry never reaches into the last 5 bytes of a block, where a full summary
+//! has its footer.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -33,8 +34,8 @@ pub struct CompactSummaries {
     pub entries: [Vec<SummaryEntry>; 3],
 }
 
-/// The blocks that compact summaries with these numbers of entries take, or `None` if they must be written
-/// in full. The number of a log is its next offset, or 512 if it fills holes.
+/// The blocks that compact summaries with these numbers of entries take, or `None` if they must be
+/// written in full. The number of a log is its next offset, or 512 if it fills holes.
 pub fn fits(counts: [u16; 3]) -> Option<usize> {
     let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
     match total {

@@ -1,4 +1,5 @@
-//! NAT and SIT entries that lie in the journal area of a summary and override the blocks of their tables.
+//! NAT and SIT entries that lie in the journal area of a summary and override the blocks of their
+//! tables.
 //!
 //! The NAT journal lies with the hot data log, the SIT journal with the cold data log.
 
@@ -62,7 +63,8 @@ impl NatJournal {
         Ok(entries)
     }
 
-    /// Reads the journal and checks nothing but the count, for a checker that judges entry by entry.
+    /// Reads the journal and checks nothing but the count, for a checker that judges entry by
+    /// entry.
     pub fn parse_raw(journal: &[u8]) -> Result<Self> {
         let (count, items) = split_count(journal)?;
         let entries = usize::from(count);

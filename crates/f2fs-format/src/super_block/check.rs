@@ -12,7 +12,8 @@ use crate::nat::NAT_ENTRIES_PER_BLOCK;
 use crate::sit::SIT_ENTRIES_PER_BLOCK;
 use crate::{BLOCK_BITS, BLOCKS_PER_SEGMENT};
 
-/// Fewest segments of a volume: six logs, two of checkpoints, one of each other area would not fit less.
+/// Fewest segments of a volume: six logs, two of checkpoints, one of each other area would not fit
+/// less.
 const MIN_SEGMENTS: u32 = 9;
 /// Segments in 16 TiB.
 const MAX_SEGMENTS: u32 = 8_388_608;

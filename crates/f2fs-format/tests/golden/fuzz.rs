@@ -1,4 +1,5 @@
-//! Damaged bytes of every structure: parsing may fail, but never panics, and what it accepts is usable.
+//! Damaged bytes of every structure: parsing may fail, but never panics, and what it accepts is
+//! usable.
 
 use std::sync::LazyLock;
 
@@ -110,7 +111,12 @@ proptest! {
     }
 
     #[test]
-    fn golden_blocks(block in 0usize..1000, at in 0usize..4096, flip in 1u8.., len in 0usize..4096) {
+    fn golden_blocks(
+        block in 0usize..1000,
+        at in 0usize..4096,
+        flip in 1u8..,
+        len in 0usize..4096,
+    ) {
         let sb = fixture::full_volume();
         let mut block = GOLDEN_BLOCKS[block % GOLDEN_BLOCKS.len()].clone();
         block[at] ^= flip;

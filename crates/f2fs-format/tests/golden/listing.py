@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists the tree below the working directory: one line an object, then one an extended attribute."""
+"""Lists the tree here: one line an object, then one an extended attribute."""
 import os
 import stat
 

@@ -1,8 +1,9 @@
-//! Goldens: blocks of volumes that mkfs.f2fs, sload.f2fs and the kernel made, read through the crate.
+//! Goldens: blocks of volumes that mkfs.f2fs, sload.f2fs and the kernel made, read through the
+//! crate.
 //!
-//! `make.sh` builds the images; [`walk`] reads everything it can reach from a superblock, and the recorder keeps
-//! exactly the blocks it read, with the kernel's own listing of the tree. The test walks the kept blocks again
-//! and compares with that listing.
+//! `make.sh` builds the images; [`walk`] reads everything it can reach from a superblock, and the
+//! recorder keeps exactly the blocks it read, with the kernel's own listing of the tree. The test
+//! walks the kept blocks again and compares with that listing.
 
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the golden files in data/ again: images by mkfs.f2fs, sload.f2fs and the real kernel, from which the
-# test's own walk copies the blocks that it reads.
+# Makes the golden files in data/ again: images by mkfs.f2fs, sload.f2fs and the real kernel, from
+# which the test's own walk copies the blocks that it reads.
 #
 #   tests/golden/make.sh [NAME ...]
 #
-# Needs f2fs-tools, python3, setfattr and setfacl, and the oracle (../shared/oracle/guest from the repository's
-# root, or F2FS_ORACLE).
+# Needs f2fs-tools, python3, setfattr and setfacl, and the oracle (../shared/oracle/guest from the
+# repository's root, or F2FS_ORACLE).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../../.." && pwd)

@@ -1,5 +1,5 @@
-//! Reads a volume from its superblock down, the way a mount and a checker would: packs, summaries and tables
-//! here, the tree of files in [`crate::files`], what must agree in [`crate::agree`].
+//! Reads a volume from its superblock down, the way a mount and a checker would: packs, summaries
+//! and tables here, the tree of files in [`crate::files`], what must agree in [`crate::agree`].
 
 use std::collections::BTreeMap;
 

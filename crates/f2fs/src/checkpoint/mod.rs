@@ -6,10 +6,11 @@
 //! | [`pack`] | building the next pack |
 //!
 //! # Invariants
-//! The next checkpoint goes to the pack that is not current. Its footer is written after a flush of everything
-//! else, so a torn pack has no valid footer and the current pack stays current. What the checkpoint names was
-//! written beside what the current one names; only summaries of closed segments are written in place, with
-//! the same entries for every block the current checkpoint knows.
+//! The next checkpoint goes to the pack that is not current. Its footer is written after a flush of
+//! everything else, so a torn pack has no valid footer and the current pack stays current. What the
+//! checkpoint names was written beside what the current one names; only summaries of closed
+//! segments are written in place, with the same entries for every block the current checkpoint
+//! knows.
 //!
 //! # Locking
 //! The caller holds the lock of rank [`CHECKPOINT`](crate::locks::CHECKPOINT) and the one of rank
@@ -26,12 +27,13 @@ use f2fs_format::BlockAddr;
 pub(crate) use pack::CheckpointReason;
 
 impl Metadata {
-    /// Makes the state of all tables durable and current. The caller lets nobody change metadata meanwhile and
-    /// has handed all data and node blocks to the device, which has completed them.
+    /// Makes the state of all tables durable and current. The caller lets nobody change metadata
+    /// meanwhile and has handed all data and node blocks to the device, which has completed them.
     ///
     /// # Errors
-    /// The device's, after which the volume writes nothing more; `NoSpace` if a log that filled its segment finds no
-    /// other. The last checkpoint stays the current one, on the device and in memory.
+    /// The device's, after which the volume writes nothing more; `NoSpace` if a log that filled its
+    /// segment finds no other. The last checkpoint stays the current one, on the device and in
+    /// memory.
     pub(crate) fn write_checkpoint(&self, reason: CheckpointReason) -> Result<()> {
         self.check_writable()?;
         self.segments.open_full_logs()?;
@@ -63,7 +65,9 @@ impl Metadata {
         if self.is_writable() {
             Ok(())
         } else {
-            Err(Error::ReadOnly("the volume was opened for reading".to_owned()))
+            Err(Error::ReadOnly(
+                "the volume was opened for reading".to_owned(),
+            ))
         }
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct Pack {
     pub(super) footer: Vec<u8>,
 }
 
-/// The flags that say how a pack was written; all others are kept from checkpoint to checkpoint. NAT bits are
-/// not maintained, freed blocks are not discarded at once.
+/// The flags that say how a pack was written; all others are kept from checkpoint to checkpoint.
+/// NAT bits are not maintained, freed blocks are not discarded at once.
 const STATE_OF_A_PACK: CpFlags = CpFlags::UMOUNT
     .union(CpFlags::ORPHAN_PRESENT)
     .union(CpFlags::COMPACT_SUM)
@@ -50,8 +50,10 @@ impl Metadata {
     ) -> Result<Pack> {
         let orphans: Vec<u32> = self.orphans.list().into_iter().map(Nid::get).collect();
         let orphans = OrphanBlock::encode(&orphans);
-        let (logs, summaries): (Vec<CursegPos>, Vec<SummaryBlock>) =
-            CursegType::ALL.iter().map(|&log| self.segments.log_state(log)).unzip();
+        let (logs, summaries): (Vec<CursegPos>, Vec<SummaryBlock>) = CursegType::ALL
+            .iter()
+            .map(|&log| self.segments.log_state(log))
+            .unzip();
         let (data, is_compact) = encode_data(&logs, &summaries, nat, sit);
         let nodes = match reason {
             CheckpointReason::Sync => &[][..],
@@ -63,10 +65,17 @@ impl Metadata {
         checkpoint.start_sum = 1 + self.sb.cp_payload + orphans.len() as u32;
         let summary_blocks = data.len() / BLOCK_SIZE + nodes.len();
         checkpoint.pack_blocks = checkpoint.start_sum + summary_blocks as u32 + 1;
-        assert!(checkpoint.pack_blocks <= BLOCKS_PER_SEGMENT, "the orphan limit keeps packs in a segment");
-        checkpoint.flags.set(CpFlags::UMOUNT, reason == CheckpointReason::Umount);
+        assert!(
+            checkpoint.pack_blocks <= BLOCKS_PER_SEGMENT,
+            "the orphan limit keeps packs in a segment"
+        );
+        checkpoint
+            .flags
+            .set(CpFlags::UMOUNT, reason == CheckpointReason::Umount);
         checkpoint.flags.set(CpFlags::COMPACT_SUM, is_compact);
-        checkpoint.flags.set(CpFlags::ORPHAN_PRESENT, !orphans.is_empty());
+        checkpoint
+            .flags
+            .set(CpFlags::ORPHAN_PRESENT, !orphans.is_empty());
 
         let mut body = checkpoint.encode(&self.sb)?;
         let footer = body[..BLOCK_SIZE].to_vec();
@@ -75,7 +84,11 @@ impl Metadata {
         body.extend(orphans.iter().flatten());
         body.extend_from_slice(&data);
         body.extend(nodes.iter().flat_map(|summary| *summary.encode()));
-        Ok(Pack { checkpoint, body, footer })
+        Ok(Pack {
+            checkpoint,
+            body,
+            footer,
+        })
     }
 
     /// The next checkpoint, but for what depends on the pack's layout.
@@ -114,7 +127,10 @@ fn encode_data(
         return (compact::encode(&nat_journal, &sit_journal, entries), true);
     }
     let mut bytes = Vec::with_capacity(3 * BLOCK_SIZE);
-    for (summary, journal) in summaries.iter().zip([Some(nat_journal), None, Some(sit_journal)]) {
+    for (summary, journal) in summaries
+        .iter()
+        .zip([Some(nat_journal), None, Some(sit_journal)])
+    {
         let mut summary = summary.clone();
         summary.journal = journal.unwrap_or(summary.journal);
         bytes.extend_from_slice(&summary.encode()[..]);

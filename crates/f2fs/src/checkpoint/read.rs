@@ -8,8 +8,8 @@ use f2fs_format::node::NodeFooter;
 use f2fs_format::orphan::OrphanBlock;
 use f2fs_format::summary::{NatJournal, SitJournal, SummaryBlock, SummaryEntry, compact};
 use f2fs_format::{
-    BLOCK_SIZE, BLOCKS_PER_SEGMENT, BlockAddr, Checkpoint, Corrupt, CorruptKind, CursegType, Geometry, Ino,
-    Nid, SuperBlock,
+    BLOCK_SIZE, BLOCKS_PER_SEGMENT, BlockAddr, Checkpoint, Corrupt, CorruptKind, CursegType,
+    Geometry, Ino, Nid, SuperBlock,
 };
 
 /// Data summaries of a pack in full form, and node summaries.
@@ -37,7 +37,11 @@ pub(crate) fn current_pack(device: &Device, sb: &SuperBlock) -> Result<CurrentPa
         (Err(error), Ok(second)) => (1, second, Some(error)),
         (Err(error), Err(_)) => return Err(error),
     };
-    Ok(CurrentPack { checkpoint, pack, other })
+    Ok(CurrentPack {
+        checkpoint,
+        pack,
+        other,
+    })
 }
 
 fn read_pack(device: &Device, sb: &SuperBlock, pack: u32) -> Result<Checkpoint> {
@@ -66,7 +70,11 @@ impl PackReader<'_> {
     /// The journals, and the summaries of all logs.
     pub(crate) fn summaries(&self) -> Result<(NatJournal, LoadedLogs)> {
         let is_compact = self.checkpoint.flags.contains(CpFlags::COMPACT_SUM);
-        let (data, blocks) = if is_compact { self.compact()? } else { self.full(0).map(|s| (s, 3))? };
+        let (data, blocks) = if is_compact {
+            self.compact()?
+        } else {
+            self.full(0).map(|s| (s, 3))?
+        };
         let nat_journal = NatJournal::parse(&data[0].journal, &self.geometry)?;
         let sit_journal = SitJournal::parse(&data[2].journal, &self.geometry)?;
         let in_pack = CpFlags::UMOUNT | CpFlags::FASTBOOT;
@@ -78,7 +86,13 @@ impl PackReader<'_> {
         let [hot, warm, cold] = data;
         let [hot_node, warm_node, cold_node] = nodes;
         let summaries = [hot, warm, cold, hot_node, warm_node, cold_node];
-        Ok((nat_journal, LoadedLogs { sit_journal, summaries }))
+        Ok((
+            nat_journal,
+            LoadedLogs {
+                sit_journal,
+                summaries,
+            },
+        ))
     }
 
     /// The orphan inodes that the pack lists.
@@ -94,12 +108,15 @@ impl PackReader<'_> {
 
     /// Reads `count` blocks of the pack, which must lie before its footer.
     fn read(&self, first: u32, count: u32) -> Result<Vec<u8>> {
-        let end = first.checked_add(count).filter(|end| *end < self.checkpoint.pack_blocks);
+        let end = first
+            .checked_add(count)
+            .filter(|end| *end < self.checkpoint.pack_blocks);
         if end.is_none() {
             let (value, pack) = (self.checkpoint.start_sum, self.checkpoint.pack_blocks);
             return Err(Corrupt::from(CorruptKind::CpStartSum { value, pack }).into());
         }
-        self.device.read_blocks(at(self.geometry.cp_pack(self.pack), first), count)
+        self.device
+            .read_blocks(at(self.geometry.cp_pack(self.pack), first), count)
     }
 
     /// Three summary blocks, `skip` blocks behind the start of the summaries.
@@ -116,12 +133,17 @@ impl PackReader<'_> {
             AllocType::Ssr => BLOCKS_PER_SEGMENT as u16,
         });
         let total = counts.iter().sum();
-        let blocks =
-            compact::fits(counts).ok_or(Corrupt::from(CorruptKind::SummaryCount { value: total }))? as u32;
+        let blocks = compact::fits(counts)
+            .ok_or(Corrupt::from(CorruptKind::SummaryCount { value: total }))?
+            as u32;
         let bytes = self.read(self.checkpoint.start_sum, blocks)?;
         let parsed = compact::parse(&bytes, counts)?;
-        let mut data = [CursegType::HotData, CursegType::WarmData, CursegType::ColdData]
-            .map(|log| SummaryBlock::new(summary_kind(log)));
+        let mut data = [
+            CursegType::HotData,
+            CursegType::WarmData,
+            CursegType::ColdData,
+        ]
+        .map(|log| SummaryBlock::new(summary_kind(log)));
         for (summary, entries) in data.iter_mut().zip(&parsed.entries) {
             summary.entries[..entries.len()].copy_from_slice(entries);
         }
@@ -132,8 +154,12 @@ impl PackReader<'_> {
 
     /// Node summaries made from the nodes themselves, for a pack that does not hold them.
     fn rebuilt(&self) -> Result<[SummaryBlock; 3]> {
-        let mut nodes = [CursegType::HotNode, CursegType::WarmNode, CursegType::ColdNode]
-            .map(|log| SummaryBlock::new(summary_kind(log)));
+        let mut nodes = [
+            CursegType::HotNode,
+            CursegType::WarmNode,
+            CursegType::ColdNode,
+        ]
+        .map(|log| SummaryBlock::new(summary_kind(log)));
         for (summary, pos) in nodes.iter_mut().zip(self.checkpoint.cur_node) {
             self.rebuild(summary, pos)?;
         }
@@ -145,11 +171,17 @@ impl PackReader<'_> {
             AllocType::Lfs => u32::from(pos.blkoff),
             AllocType::Ssr => BLOCKS_PER_SEGMENT,
         };
-        let bytes = self.device.read_blocks(self.geometry.segment_start(pos.segno), count)?;
+        let bytes = self
+            .device
+            .read_blocks(self.geometry.segment_start(pos.segno), count)?;
         let (blocks, _) = bytes.as_chunks();
         for (entry, block) in summary.entries.iter_mut().zip(blocks) {
             let nid: Nid = NodeFooter::read(block).nid;
-            *entry = SummaryEntry { nid: nid.get(), version: 0, ofs_in_node: 0 };
+            *entry = SummaryEntry {
+                nid: nid.get(),
+                version: 0,
+                ofs_in_node: 0,
+            };
         }
         // Only the journal area of the SSA block is up to date; a stale block may not even parse.
         let old = self.device.read_block(self.geometry.ssa_block(pos.segno))?;

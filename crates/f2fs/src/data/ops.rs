@@ -122,6 +122,13 @@ impl ReadOps for DataOps<'_> {
 }
 
 impl WriteOps for DataOps<'_> {
+    fn put_folio(&self, folio: LockedFolio, written: Range<u64>) {
+        if !written.is_empty() && written.end > self.inode.size() {
+            self.inode.set_size(written.end);
+        }
+        drop(folio);
+    }
+
     fn get_folio(&self, iomap: &Iomap, range: Range<u64>) -> Result<LockedFolio, Error> {
         let range = self.limit(range);
         let unit = iomap.unit.max(iomap::BLOCK_SIZE << self.inode.mapping.orders().min);

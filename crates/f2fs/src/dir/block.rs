@@ -6,7 +6,6 @@ use crate::inode::Inode;
 use f2fs_format::dentry::Layout;
 use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
 use pagecache::Readahead;
-use std::sync::Arc;
 
 /// Whether the directory's entries are in its inode block.
 pub(super) fn is_inline(dir: &Inode) -> bool {
@@ -43,10 +42,9 @@ pub(super) fn write(ops: &DataOps<'_>, index: u64, block: &Block) -> Result<()> 
     let start = index * BLOCK_SIZE as u64;
     let end = start + BLOCK_SIZE as u64;
     iomap::buffered_write(ops, start..end, &mut &block[..]).map_err(|(_, error)| error)?;
-    let dir: &Arc<Inode> = ops.inode;
-    if end > dir.size() {
-        dir.set_size(end);
-        dir.tree.lock().inode_mut().set_size(end);
+    let mut tree = ops.inode.tree.lock();
+    if end > tree.inode.size() {
+        tree.inode_mut().set_size(end);
     }
     Ok(())
 }

@@ -19,7 +19,11 @@ pub(crate) struct MetaBatch<'a> {
 impl<'a> MetaBatch<'a> {
     /// An empty batch.
     pub(crate) fn new(device: &'a Device) -> Self {
-        Self { device, start: BlockAddr::new(0), bytes: Vec::new() }
+        Self {
+            device,
+            start: BlockAddr::new(0),
+            bytes: Vec::new(),
+        }
     }
 
     /// Adds a block.
@@ -41,7 +45,11 @@ impl<'a> MetaBatch<'a> {
 
     /// Writes the rest.
     pub(crate) fn finish(mut self) -> Result<()> {
-        if self.bytes.is_empty() { Ok(()) } else { self.write() }
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            self.write()
+        }
     }
 
     fn write(&mut self) -> Result<()> {

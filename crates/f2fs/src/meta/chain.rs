@@ -1,8 +1,9 @@
 //! Looks for nodes that an fsync wrote behind the last checkpoint.
 //!
 //! # On disk
-//! Each node of the warm node log names the address that the log took next. The chain starts where the checkpoint
-//! left the log and ends at the first block that does not carry the checkpoint's version.
+//! Each node of the warm node log names the address that the log took next. The chain starts where
+//! the checkpoint left the log and ends at the first block that does not carry the checkpoint's
+//! version.
 
 use super::Metadata;
 use crate::error::{Inconsistent, Result};
@@ -11,8 +12,8 @@ use f2fs_format::node::NodeFooter;
 use f2fs_format::{BlockAddr, Checkpoint, CursegType};
 
 impl Metadata {
-    /// Whether the last checkpoint is followed by nodes that were made durable by an fsync alone, so that only
-    /// roll-forward recovery would find them.
+    /// Whether the last checkpoint is followed by nodes that were made durable by an fsync alone,
+    /// so that only roll-forward recovery would find them.
     ///
     /// # Errors
     /// `Inconsistent` if the chain runs in a circle; the device's.
@@ -33,7 +34,10 @@ impl Metadata {
             }
             at = footer.next_blkaddr;
             if at == mark {
-                return Err(Inconsistent::ChainLoop { addr: BlockAddr::new(at) }.into());
+                return Err(Inconsistent::ChainLoop {
+                    addr: BlockAddr::new(at),
+                }
+                .into());
             }
             steps += 1;
             if steps == limit {

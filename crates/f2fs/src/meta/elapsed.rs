@@ -15,12 +15,17 @@ impl Elapsed {
     pub(crate) fn starting_at(before: u64) -> Self {
         let clock = Box::new(SystemClock);
         let opened = clock.now();
-        Self { clock, opened, before }
+        Self {
+            clock,
+            opened,
+            before,
+        }
     }
 
     /// Seconds mounted in all.
     pub(crate) fn secs(&self) -> u64 {
         let passed = self.clock.now().secs.saturating_sub(self.opened.secs);
-        self.before.saturating_add(u64::try_from(passed).unwrap_or(0))
+        self.before
+            .saturating_add(u64::try_from(passed).unwrap_or(0))
     }
 }

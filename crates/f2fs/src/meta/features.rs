@@ -29,19 +29,27 @@ pub(super) fn check_features(device: &Device, sb: &SuperBlock, mode: OpenMode) -
         return Ok(());
     }
     if device.is_read_only() {
-        return Err(Error::ReadOnly("the device does not allow writing".to_owned()));
+        return Err(Error::ReadOnly(
+            "the device does not allow writing".to_owned(),
+        ));
     }
     if sb.features.contains(Features::RO) {
         return Err(Error::ReadOnly("the volume has the feature ro".to_owned()));
     }
-    refuse(sb.features & (READABLE_UNKNOWN | Features::QUOTA_INO), "writing with ")
+    refuse(
+        sb.features & (READABLE_UNKNOWN | Features::QUOTA_INO),
+        "writing with ",
+    )
 }
 
 fn refuse(features: Features, action: &str) -> Result<()> {
     if features.is_empty() {
         return Ok(());
     }
-    Err(Error::Unsupported(format!("{action}the features {}", features.names())))
+    Err(Error::Unsupported(format!(
+        "{action}the features {}",
+        features.names()
+    )))
 }
 
 /// Refuses to write to a volume for the state that its checkpoint records.
@@ -50,6 +58,12 @@ pub(super) fn check_state(checkpoint: &Checkpoint, mode: OpenMode) -> Result<()>
     if mode == OpenMode::ReadOnly || state.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = state.iter_names().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    Err(Error::ReadOnly(format!("the checkpoint has the flags {}", names.join(","))))
+    let names: Vec<String> = state
+        .iter_names()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    Err(Error::ReadOnly(format!(
+        "the checkpoint has the flags {}",
+        names.join(",")
+    )))
 }

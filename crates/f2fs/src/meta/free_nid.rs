@@ -1,8 +1,8 @@
 //! Which nids can be handed out.
 //!
-//! NAT blocks are looked through one after the other, when nids run out; what a scan found is kept. A nid that
-//! was freed waits for the next checkpoint: reused earlier, the chain of nodes that an fsync wrote could be
-//! taken for its new owner's ([`Nat::free_nid`](super::nat::Nat::free_nid)).
+//! NAT blocks are looked through one after the other, when nids run out; what a scan found is kept.
+//! A nid that was freed waits for the next checkpoint: reused earlier, the chain of nodes that an
+//! fsync wrote could be taken for its new owner's ([`Nat::free_nid`](super::nat::Nat::free_nid)).
 //!
 //! # Invariants
 //! `ready`, `taken` and `pending` have no nid in common. Reserved nids are in none of them.
@@ -60,8 +60,13 @@ impl FreeNids {
             return None;
         }
         let (before, after) = self.scanned.split_at(self.next_scan);
-        let found = after.iter().position(|done| !done).map(|at| at + self.next_scan);
-        found.or_else(|| before.iter().position(|done| !done)).map(|at| at as u32)
+        let found = after
+            .iter()
+            .position(|done| !done)
+            .map(|at| at + self.next_scan);
+        found
+            .or_else(|| before.iter().position(|done| !done))
+            .map(|at| at as u32)
     }
 
     /// The nids of a NAT block that can be handed out if their entries are free.
@@ -78,7 +83,9 @@ impl FreeNids {
         if !std::mem::replace(&mut self.scanned[block as usize], true) {
             self.unscanned -= 1;
         }
-        let usable = free.into_iter().filter(|nid| !self.pending.contains(nid) && !self.taken.contains(nid));
+        let usable = free
+            .into_iter()
+            .filter(|nid| !self.pending.contains(nid) && !self.taken.contains(nid));
         self.ready.extend(usable.collect::<Vec<_>>());
     }
 

@@ -1,7 +1,8 @@
 //! The tables of a volume: superblock, checkpoint, NAT, SIT and summaries, counters, orphans.
 //!
-//! [`Metadata`] is all of them, opened together. Above it are the node cache, inodes and the operations; below
-//! are [`crate::device`] and [`crate::segment`]. [`crate::checkpoint`] writes all of it.
+//! [`Metadata`] is all of them, opened together. Above it are the node cache, inodes and the
+//! operations; below are [`crate::device`] and [`crate::segment`]. [`crate::checkpoint`] writes all
+//! of it.
 //!
 //! | module | what |
 //! |---|---|
@@ -97,7 +98,8 @@ impl Metadata {
 
     /// A checkpoint has been completed.
     pub(crate) fn set_last_checkpoint(&self, checkpoint: Checkpoint, pack: u32) {
-        self.node_version.store(checkpoint.node_version(), Ordering::Release);
+        self.node_version
+            .store(checkpoint.node_version(), Ordering::Release);
         *self.last.lock() = Last { checkpoint, pack };
     }
 }

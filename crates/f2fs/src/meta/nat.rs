@@ -1,12 +1,12 @@
 //! The node address table: where each node lies, and which nids are free.
 //!
-//! A lookup goes from what changed since the last checkpoint, over the journal of that checkpoint, to the NAT
-//! block that the version bitmap selects (`f2fs_get_node_info` of the kernel). Users are the node cache above;
-//! [`nat_flush`](super::nat_flush) writes the changes at a checkpoint.
+//! A lookup goes from what changed since the last checkpoint, over the journal of that checkpoint,
+//! to the NAT block that the version bitmap selects (`f2fs_get_node_info` of the kernel). Users are
+//! the node cache above; [`nat_flush`](super::nat_flush) writes the changes at a checkpoint.
 //!
 //! # Invariants
-//! A NAT block is written once a checkpoint at most, to the copy that is not current, so `journal`, `bitmap` and
-//! `blocks` stay what the last checkpoint says until [`Nat::commit`].
+//! A NAT block is written once a checkpoint at most, to the copy that is not current, so `journal`,
+//! `bitmap` and `blocks` stay what the last checkpoint says until [`Nat::commit`].
 //!
 //! # Locking
 //! One lock of rank [`locks::NAT`], held while a NAT block is read.
@@ -58,7 +58,9 @@ impl State {
     /// Brings a NAT block into the cache.
     fn load(&mut self, index: u32, nat: &Nat) -> Result<()> {
         if self.blocks.get(index).is_none() {
-            let addr = nat.geometry.nat_block(index, msb::test(&self.bitmap, index as usize));
+            let addr = nat
+                .geometry
+                .nat_block(index, msb::test(&self.bitmap, index as usize));
             self.blocks.put(index, nat.device.read_block(addr)?);
         }
         Ok(())
@@ -70,13 +72,20 @@ impl State {
         }
         let index = nat.geometry.nat_index(nid);
         self.load(index, nat)?;
-        Ok(self.peek(nid, &nat.geometry).expect("the block of the nid was just loaded"))
+        Ok(self
+            .peek(nid, &nat.geometry)
+            .expect("the block of the nid was just loaded"))
     }
 
     fn scan(&mut self, index: u32, nat: &Nat) -> Result<()> {
         self.load(index, nat)?;
         let is_free = |nid: &Nid| self.peek(*nid, &nat.geometry).is_some_and(|e| e.is_free());
-        let free = self.free.candidates(index).map(Nid::new).filter(is_free).collect();
+        let free = self
+            .free
+            .candidates(index)
+            .map(Nid::new)
+            .filter(is_free)
+            .collect();
         self.free.add_scanned(index, free);
         Ok(())
     }
@@ -103,7 +112,11 @@ impl Nat {
             bitmap: checkpoint.nat_bitmap.clone(),
             free,
         };
-        Self { device, geometry, state: RwLock::new(locks::NAT, state) }
+        Self {
+            device,
+            geometry,
+            state: RwLock::new(locks::NAT, state),
+        }
     }
 
     /// The entry of a nid.
@@ -134,11 +147,19 @@ impl Nat {
         let nid = self.geometry.nid(nid.get())?;
         let mut state = self.state.write();
         let is_new = state.free.is_taken(nid) || state.entry(nid, self)?.is_free();
-        let version = if is_new { 0 } else { state.entry(nid, self)?.version };
+        let version = if is_new {
+            0
+        } else {
+            state.entry(nid, self)?.version
+        };
         if is_new {
             state.free.settle(nid);
         }
-        let entry = NatEntry { version, ino: ino.get(), addr: addr.get() };
+        let entry = NatEntry {
+            version,
+            ino: ino.get(),
+            addr: addr.get(),
+        };
         state.dirty.insert(nid, entry);
         Ok(())
     }
@@ -168,8 +189,8 @@ impl Nat {
         assert!(was_taken, "nid {nid} is given back but was not handed out");
     }
 
-    /// Frees a nid; it is handed out again only after the next checkpoint. One that never got an address is
-    /// free at once.
+    /// Frees a nid; it is handed out again only after the next checkpoint. One that never got an
+    /// address is free at once.
     ///
     /// # Errors
     /// `Inconsistent` if the nid is free already.
@@ -223,14 +244,19 @@ impl Nat {
             return Ok(Box::new(*block));
         }
         let is_second = msb::test(&state.bitmap, index as usize);
-        self.device.read_block(self.geometry.nat_block(index, is_second))
+        self.device
+            .read_block(self.geometry.nat_block(index, is_second))
     }
 
     /// The checkpoint that holds `flush` is on the device.
     pub(crate) fn commit(&self, flush: NatFlush) {
         let mut state = self.state.write();
         state.dirty.clear();
-        state.journal = flush.journal.into_iter().map(|(nid, e)| (Nid::new(nid), e)).collect();
+        state.journal = flush
+            .journal
+            .into_iter()
+            .map(|(nid, e)| (Nid::new(nid), e))
+            .collect();
         state.bitmap = flush.bitmap;
         for (index, block) in flush.blocks {
             match block {

@@ -1,9 +1,9 @@
-//! Writes the changes of the NAT at a checkpoint: into the journal if all of them fit, else into the NAT blocks'
-//! other copies.
+//! Writes the changes of the NAT at a checkpoint: into the journal if all of them fit, else into
+//! the NAT blocks' other copies.
 //!
 //! # On disk
-//! A block is written whole, for its other copy holds old or no entries. The journal is empty whenever blocks
-//! are written, so no entry in it is older than its block.
+//! A block is written whole, for its other copy holds old or no entries. The journal is empty
+//! whenever blocks are written, so no entry in it is older than its block.
 
 use super::batch::MetaBatch;
 use super::nat::Nat;
@@ -31,14 +31,23 @@ impl Nat {
     /// Writes what changed since the last checkpoint. Nothing of it counts before [`Nat::commit`].
     pub(crate) fn flush(&self) -> Result<NatFlush> {
         let (entries, bitmap) = self.late_entries();
-        let mut flush = NatFlush { journal: Vec::new(), bitmap, blocks: Vec::new() };
+        let mut flush = NatFlush {
+            journal: Vec::new(),
+            bitmap,
+            blocks: Vec::new(),
+        };
         if entries.len() <= NAT_JOURNAL_ENTRIES {
-            flush.journal = entries.into_iter().map(|(nid, entry)| (nid.get(), entry)).collect();
+            flush.journal = entries
+                .into_iter()
+                .map(|(nid, entry)| (nid.get(), entry))
+                .collect();
             return Ok(flush);
         }
         let entries: Vec<(Nid, NatEntry)> = entries.into_iter().collect();
         let mut batch = MetaBatch::new(&self.device);
-        for group in entries.chunk_by(|a, b| self.geometry.nat_index(a.0) == self.geometry.nat_index(b.0)) {
+        for group in
+            entries.chunk_by(|a, b| self.geometry.nat_index(a.0) == self.geometry.nat_index(b.0))
+        {
             let index = self.geometry.nat_index(group[0].0);
             let mut block = self.block(index)?;
             for (nid, entry) in group {
@@ -58,7 +67,10 @@ impl Nat {
     fn late_entries(&self) -> (BTreeMap<Nid, NatEntry>, Vec<u8>) {
         let state = self.state.read();
         let late = state.journal.iter().chain(&state.dirty);
-        (late.map(|(nid, entry)| (*nid, *entry)).collect(), state.bitmap.clone())
+        (
+            late.map(|(nid, entry)| (*nid, *entry)).collect(),
+            state.bitmap.clone(),
+        )
     }
 }
 

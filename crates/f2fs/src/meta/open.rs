@@ -1,4 +1,5 @@
-//! Opens a volume: superblock, checkpoint, summaries, SIT, NAT, orphans, in the order of the kernel's mount.
+//! Opens a volume: superblock, checkpoint, summaries, SIT, NAT, orphans, in the order of the
+//! kernel's mount.
 
 use super::elapsed::Elapsed;
 use super::features::{check_features, check_state};
@@ -30,24 +31,51 @@ impl Metadata {
         let sb = read_super(&device)?;
         check_features(&device, &sb, mode)?;
         let geometry = sb.geometry();
-        let CurrentPack { checkpoint, pack, other } = current_pack(&device, &sb)?;
+        let CurrentPack {
+            checkpoint,
+            pack,
+            other,
+        } = current_pack(&device, &sb)?;
         if let Some(error) = other {
             tracing::warn!(%error, used = pack, "one checkpoint pack is not valid");
         }
         check_state(&checkpoint, mode)?;
-        let reader = PackReader { device: &device, sb: &sb, geometry, checkpoint: &checkpoint, pack };
+        let reader = PackReader {
+            device: &device,
+            sb: &sb,
+            geometry,
+            checkpoint: &checkpoint,
+            pack,
+        };
         let (nat_journal, logs) = reader.summaries()?;
         let orphans = or_warn(reader.orphans(), mode)?.unwrap_or_default();
         let orphans = Orphans::new(&sb, orphans);
         let elapsed = Arc::new(Elapsed::starting_at(checkpoint.elapsed_time));
-        let segments =
-            Segments::load(Arc::clone(&device), geometry, &checkpoint, logs, Arc::clone(&elapsed))?;
+        let segments = Segments::load(
+            Arc::clone(&device),
+            geometry,
+            &checkpoint,
+            logs,
+            Arc::clone(&elapsed),
+        )?;
         or_warn(segments.check(&checkpoint), mode)?;
         let nat = Nat::new(Arc::clone(&device), geometry, &checkpoint, nat_journal);
         let space = Space::new(&checkpoint, &geometry);
         let node_version = AtomicU64::new(checkpoint.node_version());
         let last = Mutex::new(Rank::LEAF, Last { checkpoint, pack });
-        Ok(Self { sb, geometry, device, nat, segments, space, orphans, elapsed, mode, last, node_version })
+        Ok(Self {
+            sb,
+            geometry,
+            device,
+            nat,
+            segments,
+            space,
+            orphans,
+            elapsed,
+            mode,
+            last,
+            node_version,
+        })
     }
 }
 

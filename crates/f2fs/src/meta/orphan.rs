@@ -1,4 +1,5 @@
-//! Inodes without a name that are still open: listed in every checkpoint, so that the next mount frees them.
+//! Inodes without a name that are still open: listed in every checkpoint, so that the next mount
+//! frees them.
 //!
 //! # Locking
 //! One leaf.

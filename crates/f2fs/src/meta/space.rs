@@ -61,7 +61,9 @@ impl Space {
     }
 
     fn from_counts(counts: SpaceCounts) -> Self {
-        Self { counts: Mutex::new(Rank::LEAF, counts) }
+        Self {
+            counts: Mutex::new(Rank::LEAF, counts),
+        }
     }
 
     /// Reserves `count` blocks.
@@ -167,7 +169,10 @@ mod tests {
         space.add_inode();
         space.remove_inode().unwrap();
         assert!(matches!(space.remove_inode(), Err(Error::Inconsistent(_))));
-        assert!(matches!(space.release_blocks(2), Err(Error::Inconsistent(_))));
+        assert!(matches!(
+            space.release_blocks(2),
+            Err(Error::Inconsistent(_))
+        ));
         space.release_blocks(1).unwrap();
         assert!(matches!(space.release_node(), Err(Error::Inconsistent(_))));
         assert_eq!(space.snapshot().valid_nodes, 1);

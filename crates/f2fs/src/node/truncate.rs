@@ -6,7 +6,7 @@
 use super::tree::{Holder, Tree};
 use crate::error::Result;
 use crate::fs::Fs;
-use f2fs_format::node::indirect;
+use f2fs_format::node::{dnode, indirect};
 use f2fs_format::path::NodePath;
 use f2fs_format::{InlineFlags, Nid, Slot};
 
@@ -64,13 +64,7 @@ impl Tree {
     /// Frees every slot from file block `from` on, and the nodes that only held such slots.
     pub(crate) fn truncate(&mut self, fs: &Fs, from: u64) -> Result<()> {
         let (in_inode, in_node) = self.slots_per_node();
-        for slot in from.min(in_inode.into())..u64::from(in_inode) {
-            let raw = self.inode.slot(slot as usize);
-            if raw != 0 {
-                self.free_slot(fs, raw)?;
-                self.inode_mut().set_slot(slot as usize, 0);
-            }
-        }
+        self.free_slots(fs, Holder::Inode, from.min(in_inode.into()) as usize)?;
         for index in 0..5 {
             let subtree = Subtree::top(index, in_inode.into(), in_node.into());
             self.truncate_child(fs, Holder::Inode, index, subtree, from)?;
@@ -107,7 +101,8 @@ impl Tree {
         let Some(nid) = self.child(fs, parent, index)? else { return Ok(()) };
         self.load(fs, nid, subtree.offset)?;
         if subtree.height == 1 {
-            self.free_dnode_slots(fs, nid, from.saturating_sub(subtree.start) as usize)?;
+            let from = from.saturating_sub(subtree.start) as usize;
+            self.free_slots(fs, Holder::Node(nid), from)?;
         } else {
             for i in 0..NIDS_PER_BLOCK as usize {
                 // Most lists are short; a clear pointer costs one comparison.
@@ -123,18 +118,53 @@ impl Tree {
         Ok(())
     }
 
-    fn free_dnode_slots(&mut self, fs: &Fs, nid: Nid, from: usize) -> Result<()> {
-        use f2fs_format::node::dnode;
-        for slot in from..self.slots_per_node().1 as usize {
-            let raw = dnode::slot(&self.cached(nid).block, slot);
-            if raw != 0 {
-                self.free_slot(fs, raw)?;
-                let node = self.cached(nid);
-                node.dirty = true;
-                dnode::set_slot(&mut node.block, slot, 0);
+    /// Frees the slots of one node from index `from` on.
+    fn free_slots(&mut self, fs: &Fs, holder: Holder, from: usize) -> Result<()> {
+        let (in_inode, in_node) = self.slots_per_node();
+        let count = if holder == Holder::Inode { in_inode } else { in_node } as usize;
+        // Clusters never straddle nodes, and a compressed one is never cut: it was unpacked before.
+        let cluster = self.inode.compress().map_or(1, |info| info.cluster_blocks() as usize);
+        let mut is_compressed = false;
+        for index in from..count {
+            let slot = Slot::from_raw(self.slot(holder, index));
+            if index % cluster == 0 {
+                is_compressed = slot == Slot::Compress;
+            }
+            if slot == Slot::Hole {
+                continue;
+            }
+            self.free_slot(fs, slot.to_raw())?;
+            self.clear_slot(holder, index);
+            if is_compressed && slot.block().is_none() {
+                self.forget_saved_block();
             }
         }
         Ok(())
+    }
+
+    fn slot(&self, holder: Holder, index: usize) -> u32 {
+        match holder {
+            Holder::Inode => self.inode.slot(index),
+            Holder::Node(nid) => dnode::slot(&self.nodes[&nid].block, index),
+        }
+    }
+
+    fn clear_slot(&mut self, holder: Holder, index: usize) {
+        match holder {
+            Holder::Inode => self.inode_mut().set_slot(index, 0),
+            Holder::Node(nid) => {
+                let node = self.cached(nid);
+                node.dirty = true;
+                dnode::set_slot(&mut node.block, index, 0);
+            }
+        }
+    }
+
+    /// Takes one from the count of blocks that compression saves.
+    fn forget_saved_block(&mut self) {
+        if let Some(info) = self.inode.compress() {
+            self.inode_mut().set_compr_blocks(info.compr_blocks.saturating_sub(1));
+        }
     }
 
     /// Gives back what a slot stands for. The caller clears or replaces the slot.

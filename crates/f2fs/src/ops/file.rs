@@ -69,7 +69,6 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
         Err((n, error)) => (n, Some(error)),
     };
     if written > 0 {
-        inode.set_size(inode.size().max(pos + written));
         touch_modified(fs, inode);
         fs.note_dirty(inode);
         stats::add(&fs.counters.bytes_written, written);

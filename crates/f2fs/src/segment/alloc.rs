@@ -1,8 +1,8 @@
 //! Taking blocks from the logs.
 //!
 //! # Locking
-//! The lock of the log for the whole allocation, the table's for each run. Logs do not wait for one another
-//! beyond that.
+//! The lock of the log for the whole allocation, the table's for each run. Logs do not wait for one
+//! another beyond that.
 
 use super::choose::Demand;
 use super::curseg::{Curseg, summary_kind};
@@ -10,18 +10,24 @@ use super::{BlockRun, Segments};
 use crate::error::{Error, Result};
 use f2fs_format::checkpoint::AllocType;
 use f2fs_format::summary::{SummaryBlock, SummaryEntry};
-use f2fs_format::{BLOCKS_PER_SEGMENT, BlockAddr, Corrupt, CorruptKind, CursegType, Nid, SegmentNo};
+use f2fs_format::{
+    BLOCKS_PER_SEGMENT, BlockAddr, Corrupt, CorruptKind, CursegType, Nid, SegmentNo,
+};
 
 /// Segments with a bad summary that one allocation passes over before it gives up.
 const MAX_BAD_VICTIMS: u32 = 16;
 
 impl Segments {
-    /// Takes one block of `log` for each owner, in order, in as few contiguous runs as the log allows. The
-    /// blocks are valid from now on.
+    /// Takes one block of `log` for each owner, in order, in as few contiguous runs as the log
+    /// allows. The blocks are valid from now on.
     ///
     /// # Errors
     /// `NoSpace` if the log finds no room; then nothing is taken.
-    pub(crate) fn allocate(&self, log: CursegType, owners: &[SummaryEntry]) -> Result<Vec<BlockRun>> {
+    pub(crate) fn allocate(
+        &self,
+        log: CursegType,
+        owners: &[SummaryEntry],
+    ) -> Result<Vec<BlockRun>> {
         let mut curseg = self.logs[log.index()].lock();
         let mut runs: Vec<BlockRun> = Vec::new();
         let mut rest = owners;
@@ -40,13 +46,21 @@ impl Segments {
         Ok(runs)
     }
 
-    /// Takes a block of `log` for the node `nid`. Returns its address, and the address that the same log takes
-    /// next, which the node's footer records.
+    /// Takes a block of `log` for the node `nid`. Returns its address, and the address that the
+    /// same log takes next, which the node's footer records.
     ///
     /// # Errors
     /// `NoSpace` if the log finds no room for this or the next block; then nothing is taken.
-    pub(crate) fn allocate_node(&self, log: CursegType, nid: Nid) -> Result<(BlockAddr, BlockAddr)> {
-        let owner = SummaryEntry { nid: nid.get(), version: 0, ofs_in_node: 0 };
+    pub(crate) fn allocate_node(
+        &self,
+        log: CursegType,
+        nid: Nid,
+    ) -> Result<(BlockAddr, BlockAddr)> {
+        let owner = SummaryEntry {
+            nid: nid.get(),
+            version: 0,
+            ofs_in_node: 0,
+        };
         let mut curseg = self.logs[log.index()].lock();
         let run = self.take(&mut curseg, &[owner])?;
         if curseg.is_full()
@@ -58,8 +72,8 @@ impl Segments {
         Ok((run.start, self.address(curseg.segno, curseg.next)))
     }
 
-    /// Opens a new segment for every log that has filled its own, so that a checkpoint can name where each
-    /// goes on.
+    /// Opens a new segment for every log that has filled its own, so that a checkpoint can name
+    /// where each goes on.
     pub(crate) fn open_full_logs(&self) -> Result<()> {
         for log in &self.logs {
             let mut curseg = log.lock();
@@ -82,11 +96,17 @@ impl Segments {
         let count = table.get(segno).writable_run(from, wanted);
         assert!(count > 0, "a log stands at a block that is in use");
         table.allocate(segno, from, count, now);
-        curseg.next = table.get(segno).next_writable(from + count).unwrap_or(BLOCKS_PER_SEGMENT as u16);
+        curseg.next = table
+            .get(segno)
+            .next_writable(from + count)
+            .unwrap_or(BLOCKS_PER_SEGMENT as u16);
         drop(table);
         let slots = &mut curseg.summary.entries[usize::from(from)..usize::from(from + count)];
         slots.copy_from_slice(&owners[..usize::from(count)]);
-        Ok(BlockRun { start: self.address(segno, from), count: count.into() })
+        Ok(BlockRun {
+            start: self.address(segno, from),
+            count: count.into(),
+        })
     }
 
     /// Takes back what an allocation that failed half way had taken.
@@ -110,20 +130,25 @@ impl Segments {
                 return None;
             }
             let room = BLOCKS_PER_SEGMENT - u32::from(self.geometry.offset_in_segment(rest.start));
-            let piece = BlockRun { start: rest.start, count: rest.count.min(room) };
+            let piece = BlockRun {
+                start: rest.start,
+                count: rest.count.min(room),
+            };
             rest.count -= piece.count;
             rest.start = BlockAddr::new(rest.start.get() + piece.count);
             Some(piece)
         })
     }
 
-    /// Moves a log to another segment and writes the summary of the one it leaves to the SSA. That may happen
-    /// at any time: the entries of blocks that the last checkpoint knows are the same in the old and the new
-    /// summary.
+    /// Moves a log to another segment and writes the summary of the one it leaves to the SSA. That
+    /// may happen at any time: the entries of blocks that the last checkpoint knows are the same in
+    /// the old and the new summary.
     fn switch(&self, curseg: &mut Curseg, demand: Demand) -> Result<()> {
         let (segno, alloc, mut summary) = self.open_next(curseg, demand)?;
         let leaving = self.geometry.ssa_block(curseg.segno);
-        let written = self.device.write_meta(leaving, &curseg.summary.encode()[..]);
+        let written = self
+            .device
+            .write_meta(leaving, &curseg.summary.encode()[..]);
         let mut table = self.table.lock();
         if let Err(error) = written {
             table.close(segno);
@@ -131,7 +156,10 @@ impl Segments {
         }
         table.close(curseg.segno);
         summary.journal = curseg.summary.journal;
-        curseg.next = table.get(segno).next_writable(0).expect("only segments with room are opened");
+        curseg.next = table
+            .get(segno)
+            .next_writable(0)
+            .expect("only segments with room are opened");
         (curseg.segno, curseg.alloc, curseg.summary) = (segno, alloc, summary);
         Ok(())
     }
@@ -145,7 +173,9 @@ impl Segments {
         let kind = summary_kind(curseg.log);
         for _ in 0..MAX_BAD_VICTIMS {
             let mut table = self.table.lock();
-            let choice = table.choose(curseg.log, curseg.segno, demand).ok_or(Error::NoSpace)?;
+            let choice = table
+                .choose(curseg.log, curseg.segno, demand)
+                .ok_or(Error::NoSpace)?;
             let old_kind = table.get(choice.segno).kind;
             table.open(choice.segno, curseg.log);
             drop(table);
@@ -185,7 +215,9 @@ impl Segments {
 /// Adds a run, joined to the last one if it follows it.
 fn append(runs: &mut Vec<BlockRun>, run: BlockRun) {
     match runs.last_mut() {
-        Some(last) if last.start.checked_add(last.count) == Some(run.start) => last.count += run.count,
+        Some(last) if last.start.checked_add(last.count) == Some(run.start) => {
+            last.count += run.count;
+        }
         _ => runs.push(run),
     }
 }

@@ -12,7 +12,10 @@ const WORD: u32 = u64::BITS;
 impl BitSet {
     /// The empty set of numbers below `bound`.
     pub(super) fn new(bound: u32) -> Self {
-        Self { words: vec![0; bound.div_ceil(WORD) as usize], bound }
+        Self {
+            words: vec![0; bound.div_ceil(WORD) as usize],
+            bound,
+        }
     }
 
     /// Whether `n` is in the set.

@@ -1,7 +1,8 @@
 //! Which segment a log opens next.
 //!
-//! While sections are free, a log takes a whole one (LFS). When few are left, it fills the holes of segments in
-//! use (SSR), so that whole sections stay for what cannot fill holes: nodes, and the checkpoint itself.
+//! While sections are free, a log takes a whole one (LFS). When few are left, it fills the holes of
+//! segments in use (SSR), so that whole sections stay for what cannot fill holes: nodes, and the
+//! checkpoint itself.
 
 use super::entry::SEGMENT_BLOCKS;
 use super::table::Table;
@@ -34,8 +35,14 @@ pub(super) struct Choice {
 }
 
 impl Table {
-    /// Picks the segment that `log`, now open in `current`, opens next; `None` if there is no room for it.
-    pub(super) fn choose(&mut self, log: CursegType, current: SegmentNo, demand: Demand) -> Option<Choice> {
+    /// Picks the segment that `log`, now open in `current`, opens next; `None` if there is no room
+    /// for it.
+    pub(super) fn choose(
+        &mut self,
+        log: CursegType,
+        current: SegmentNo,
+        demand: Demand,
+    ) -> Option<Choice> {
         let (comfort, floor) = self.thresholds(log, demand);
         if self.free_section_count > comfort
             && let Some(choice) = self.whole(current)
@@ -43,7 +50,10 @@ impl Table {
             return Some(choice);
         }
         if let Some(segno) = self.victim(log) {
-            return Some(Choice { segno, alloc: AllocType::Ssr });
+            return Some(Choice {
+                segno,
+                alloc: AllocType::Ssr,
+            });
         }
         let may_open = self.free_section_count > floor;
         self.next_in_section(current)
@@ -51,7 +61,8 @@ impl Table {
             .or_else(|| self.leftover(floor))
     }
 
-    /// How many free sections there must be to open one without need, and how many to open one at all.
+    /// How many free sections there must be to open one without need, and how many to open one at
+    /// all.
     fn thresholds(&self, log: CursegType, demand: Demand) -> (u32, u32) {
         let reserved = self.reserved_sections;
         match (demand, log.is_node()) {
@@ -80,7 +91,8 @@ impl Table {
     /// A large section is filled in order.
     fn next_in_section(&self, current: SegmentNo) -> Option<Choice> {
         let segno = self.free_segments.next_from(current.get() + 1)?;
-        let same = self.geometry.section_of(SegmentNo::new(segno)) == self.geometry.section_of(current);
+        let same =
+            self.geometry.section_of(SegmentNo::new(segno)) == self.geometry.section_of(current);
         (same && self.geometry.segs_per_sec() > 1).then(|| lfs(segno))
     }
 
@@ -107,7 +119,11 @@ impl Table {
         let mut at = first;
         for _ in 0..MAX_VICTIM_SEARCH {
             let segment = self.get(SegmentNo::new(at));
-            let penalty = if segment.kind == log { 0 } else { OTHER_LOG_PENALTY };
+            let penalty = if segment.kind == log {
+                0
+            } else {
+                OTHER_LOG_PENALTY
+            };
             let cost = segment.busy().min(SEGMENT_BLOCKS) + penalty;
             if cost < best_cost {
                 (best, best_cost) = (at, cost);
@@ -130,5 +146,8 @@ impl Table {
 }
 
 fn lfs(segno: u32) -> Choice {
-    Choice { segno: SegmentNo::new(segno), alloc: AllocType::Lfs }
+    Choice {
+        segno: SegmentNo::new(segno),
+        alloc: AllocType::Lfs,
+    }
 }

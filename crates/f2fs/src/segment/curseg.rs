@@ -20,7 +20,13 @@ pub(super) struct Curseg {
 impl Curseg {
     /// A log as a checkpoint has it.
     pub(super) fn new(log: CursegType, pos: CursegPos, summary: SummaryBlock) -> Self {
-        Self { log, segno: pos.segno, next: pos.blkoff, alloc: pos.alloc, summary }
+        Self {
+            log,
+            segno: pos.segno,
+            next: pos.blkoff,
+            alloc: pos.alloc,
+            summary,
+        }
     }
 
     /// Whether the log needs another segment for its next block.
@@ -30,11 +36,19 @@ impl Curseg {
 
     /// Where the log stands; the offset is 512 if the segment is full.
     pub(super) const fn position(&self) -> CursegPos {
-        CursegPos { segno: self.segno, blkoff: self.next, alloc: self.alloc }
+        CursegPos {
+            segno: self.segno,
+            blkoff: self.next,
+            alloc: self.alloc,
+        }
     }
 }
 
 /// What the segments of a log hold.
 pub(crate) const fn summary_kind(log: CursegType) -> SummaryKind {
-    if log.is_node() { SummaryKind::Node } else { SummaryKind::Data }
+    if log.is_node() {
+        SummaryKind::Node
+    } else {
+        SummaryKind::Data
+    }
 }

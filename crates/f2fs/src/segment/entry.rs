@@ -1,9 +1,11 @@
-//! One segment in memory: its valid blocks, and those that must not be written before the next checkpoint.
+//! One segment in memory: its valid blocks, and those that must not be written before the next
+//! checkpoint.
 //!
 //! # Invariants
-//! Every valid block is busy. A block is busy if it is valid now, was valid at the last checkpoint, or was
-//! allocated since; the last case keeps the chain of nodes that an fsync wrote from being overwritten.
-//! The maps are left out while they say nothing that the counts do not: all clear or all set.
+//! Every valid block is busy. A block is busy if it is valid now, was valid at the last checkpoint,
+//! or was allocated since; the last case keeps the chain of nodes that an fsync wrote from being
+//! overwritten. The maps are left out while they say nothing that the counts do not: all clear or
+//! all set.
 
 use f2fs_format::bitmap::msb;
 use f2fs_format::sit::VALID_MAP_LEN;
@@ -60,7 +62,10 @@ impl Segment {
             valid: entry.valid_blocks,
             busy: entry.valid_blocks,
             mtime: entry.mtime,
-            maps: Some(Box::new(Maps { valid: entry.valid_map, busy: entry.valid_map })),
+            maps: Some(Box::new(Maps {
+                valid: entry.valid_map,
+                busy: entry.valid_map,
+            })),
         };
         segment.pack();
         segment
@@ -72,7 +77,12 @@ impl Segment {
             Some(maps) => maps.valid,
             None => [self.uniform(); VALID_MAP_LEN],
         };
-        SitEntry { kind: self.kind, valid_blocks: self.valid, valid_map, mtime: self.mtime }
+        SitEntry {
+            kind: self.kind,
+            valid_blocks: self.valid,
+            valid_map,
+            mtime: self.mtime,
+        }
     }
 
     pub(super) fn class(&self) -> Class {
@@ -98,7 +108,11 @@ impl Segment {
     /// Blocks that a log could fill if it opened the segment for its holes.
     pub(super) fn holes(&self) -> u64 {
         let is_partial = self.class() == Class::Partial;
-        if is_partial { u64::from(SEGMENT_BLOCKS - self.busy) } else { 0 }
+        if is_partial {
+            u64::from(SEGMENT_BLOCKS - self.busy)
+        } else {
+            0
+        }
     }
 
     pub(super) fn is_valid(&self, offset: u16) -> bool {
@@ -133,7 +147,10 @@ impl Segment {
         let maps = self.maps_mut();
         for offset in from..from + count {
             let was_busy = msb::set(&mut maps.busy, offset.into());
-            assert!(!was_busy, "block {offset} of a segment is allocated while in use");
+            assert!(
+                !was_busy,
+                "block {offset} of a segment is allocated while in use"
+            );
             msb::set(&mut maps.valid, offset.into());
         }
         self.valid += count;
@@ -181,7 +198,10 @@ impl Segment {
     fn maps_mut(&mut self) -> &mut Maps {
         let byte = self.uniform();
         self.maps.get_or_insert_with(|| {
-            Box::new(Maps { valid: [byte; VALID_MAP_LEN], busy: [byte; VALID_MAP_LEN] })
+            Box::new(Maps {
+                valid: [byte; VALID_MAP_LEN],
+                busy: [byte; VALID_MAP_LEN],
+            })
         })
     }
 
@@ -207,9 +227,15 @@ mod tests {
         segment.allocate(10, 4);
         assert_eq!((segment.valid(), segment.class()), (4, Class::Partial));
         assert!(segment.invalidate(11) && !segment.invalidate(11) && !segment.invalidate(0));
-        assert_eq!((segment.next_writable(10), segment.writable_run(0, 512)), (Some(14), 10));
+        assert_eq!(
+            (segment.next_writable(10), segment.writable_run(0, 512)),
+            (Some(14), 10)
+        );
         segment.settle();
-        assert_eq!((segment.next_writable(10), segment.writable_run(11, 9)), (Some(11), 1));
+        assert_eq!(
+            (segment.next_writable(10), segment.writable_run(11, 9)),
+            (Some(11), 1)
+        );
         for offset in [10, 12, 13] {
             assert!(segment.invalidate(offset));
         }
@@ -225,7 +251,10 @@ mod tests {
         segment.allocate(0, 512);
         assert_eq!(segment.class(), Class::Full);
         assert!(segment.maps.is_none() && segment.is_valid(511));
-        assert_eq!((segment.next_writable(0), segment.writable_run(0, 1)), (None, 0));
+        assert_eq!(
+            (segment.next_writable(0), segment.writable_run(0, 1)),
+            (None, 0)
+        );
         assert_eq!(segment.entry().valid_map, [0xFF; VALID_MAP_LEN]);
         assert!(segment.invalidate(7) && !segment.is_valid(7) && segment.is_valid(8));
         assert_eq!((segment.valid(), segment.busy()), (511, 512));

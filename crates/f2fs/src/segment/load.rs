@@ -1,8 +1,8 @@
 //! Reads the SIT into memory when a volume is opened.
 //!
 //! # On disk
-//! The checkpoint's version bitmap selects one of two copies of each SIT block, half an area apart. The journal
-//! overrides the blocks.
+//! The checkpoint's version bitmap selects one of two copies of each SIT block, half an area apart.
+//! The journal overrides the blocks.
 
 use super::curseg::Curseg;
 use super::entry::{SEGMENT_BLOCKS, Segment};
@@ -55,11 +55,19 @@ impl Segments {
         let logs = CursegType::ALL.map(|log| {
             let pos = checkpoint.curseg(log);
             table.reopen(pos.segno);
-            let summary = summaries.next().unwrap_or_else(|| SummaryBlock::new(summary_kind(log)));
+            let summary = summaries
+                .next()
+                .unwrap_or_else(|| SummaryBlock::new(summary_kind(log)));
             Mutex::new(locks::CURSEG, Curseg::new(log, pos, summary))
         });
         let table = Mutex::new(locks::SIT, table);
-        Ok(Self { device, geometry, elapsed, logs, table })
+        Ok(Self {
+            device,
+            geometry,
+            elapsed,
+            logs,
+            table,
+        })
     }
 
     /// Checks the SIT against the checkpoint: totals, and that the logs stand at free blocks.
@@ -72,11 +80,19 @@ impl Segments {
         let sit: u64 = nodes.map(|segment| u64::from(segment.valid())).sum();
         let counted = u64::from(checkpoint.valid_nodes);
         if sit != counted {
-            return Err(Inconsistent::NodeTotal { sit, checkpoint: counted }.into());
+            return Err(Inconsistent::NodeTotal {
+                sit,
+                checkpoint: counted,
+            }
+            .into());
         }
         let (sit, counted) = (table.valid_blocks(), checkpoint.valid_block_count);
         if sit > counted {
-            return Err(Inconsistent::BlockTotal { sit, checkpoint: counted }.into());
+            return Err(Inconsistent::BlockTotal {
+                sit,
+                checkpoint: counted,
+            }
+            .into());
         }
         for log in CursegType::ALL {
             let pos = checkpoint.curseg(log);
@@ -105,7 +121,9 @@ fn read_sit(device: &Device, geometry: &Geometry, bitmap: &[u8]) -> Result<Vec<S
     while index < blocks {
         let is_second = msb::test(bitmap, index as usize);
         let limit = blocks.min(index + MAX_READ);
-        let end = (index..limit).find(|&i| msb::test(bitmap, i as usize) != is_second).unwrap_or(limit);
+        let end = (index..limit)
+            .find(|&i| msb::test(bitmap, i as usize) != is_second)
+            .unwrap_or(limit);
         let first = SegmentNo::new(index * SIT_ENTRIES_PER_BLOCK as u32);
         let bytes = device.read_blocks(geometry.sit_block(first, is_second), end - index)?;
         let (blocks, _) = bytes.as_chunks::<BLOCK_SIZE>();
@@ -124,7 +142,10 @@ fn parse_block(block: &Block, geometry: &Geometry, segments: &mut Vec<Segment>) 
         if segno == geometry.main_segments() {
             break;
         }
-        segments.push(Segment::new(&SitBlock::entry(block, SegmentNo::new(segno))?));
+        segments.push(Segment::new(&SitBlock::entry(
+            block,
+            SegmentNo::new(segno),
+        )?));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Segments: which blocks of MAIN are in use, and the six logs that take new ones.
 //!
 //! Above are the node and data paths, which take blocks with [`Segments::allocate`] and
-//! [`Segments::allocate_node`] and free them with [`Segments::invalidate`]; the checkpoint writes what changed.
+//! [`Segments::allocate_node`] and free them with [`Segments::invalidate`]; the checkpoint writes
+//! what changed.
 //!
 //! | module | what |
 //! |---|---|
@@ -13,13 +14,13 @@
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
 //!
 //! # Invariants
-//! A block that the last checkpoint knows, or that was written since, is never written again before the next
-//! checkpoint: see [`entry`].
+//! A block that the last checkpoint knows, or that was written since, is never written again before
+//! the next checkpoint: see [`entry`].
 //!
 //! # Locking
 //! Each log has a lock of rank [`CURSEG`](crate::locks::CURSEG), the table one of rank
-//! [`SIT`](crate::locks::SIT). A log's lock is held while summary blocks are read and written, the table's never
-//! during I/O.
+//! [`SIT`](crate::locks::SIT). A log's lock is held while summary blocks are read and written, the
+//! table's never during I/O.
 
 mod alloc;
 mod bit_set;
@@ -105,17 +106,24 @@ impl Segments {
         let Ok(addr) = self.geometry.main_addr(addr.get()) else {
             return false;
         };
-        let (segno, offset) = (self.geometry.segno_of(addr), self.geometry.offset_in_segment(addr));
+        let (segno, offset) = (
+            self.geometry.segno_of(addr),
+            self.geometry.offset_in_segment(addr),
+        );
         self.table.lock().get(segno).is_valid(offset)
     }
 
-    /// Which node points at a valid block, or is the block. For other blocks the answer means nothing.
+    /// Which node points at a valid block, or is the block. For other blocks the answer means
+    /// nothing.
     ///
     /// # Errors
     /// `Corrupt` if the address is not in MAIN or the summary block has no valid kind; the device's.
     pub(crate) fn owner(&self, addr: BlockAddr) -> Result<SummaryEntry> {
         let addr = self.geometry.main_addr(addr.get())?;
-        let (segno, offset) = (self.geometry.segno_of(addr), self.geometry.offset_in_segment(addr));
+        let (segno, offset) = (
+            self.geometry.segno_of(addr),
+            self.geometry.offset_in_segment(addr),
+        );
         for log in &self.logs {
             let curseg = log.lock();
             if curseg.segno == segno {
@@ -127,8 +135,8 @@ impl Segments {
         Ok(SummaryBlock::parse(&block[..])?.entries[usize::from(offset)])
     }
 
-    /// Whether so few sections are free that a checkpoint should free some before more is written. At most
-    /// `dirty_blocks` blocks are waiting to be written already.
+    /// Whether so few sections are free that a checkpoint should free some before more is written.
+    /// At most `dirty_blocks` blocks are waiting to be written already.
     pub(crate) fn wants_checkpoint(&self, dirty_blocks: u64) -> bool {
         let table = self.table.lock();
         let per_section = u64::from(BLOCKS_PER_SEGMENT * self.geometry.segs_per_sec());
@@ -136,8 +144,8 @@ impl Segments {
         if u64::from(table.free_section_count) > needed {
             return false;
         }
-        // A checkpoint helps by what was freed since the last one: whole segments, or so many holes that they
-        // count against those there are.
+        // A checkpoint helps by what was freed since the last one: whole segments, or so many holes
+        // that they count against those there are.
         let pending = table.pending_blocks();
         let writable = table.writable_blocks();
         table.count(Class::Prefree) > 0
@@ -145,15 +153,19 @@ impl Segments {
             || (pending > 0 && dirty_blocks > writable / 2)
     }
 
-    /// Whether `data` blocks and `nodes` nodes can be taken now, and a checkpoint be made afterwards. Holes in
-    /// segments of one kind are no room for the other, so this may be false long before the volume is full.
+    /// Whether `data` blocks and `nodes` nodes can be taken now, and a checkpoint be made
+    /// afterwards. Holes in segments of one kind are no room for the other, so this may be false
+    /// long before the volume is full.
     pub(crate) fn has_room(&self, data: u64, nodes: u64) -> bool {
         let table = self.table.lock();
         let in_segments = |blocks: u64, holes: u64| {
-            blocks.saturating_sub(holes).div_ceil(u64::from(BLOCKS_PER_SEGMENT))
+            blocks
+                .saturating_sub(holes)
+                .div_ceil(u64::from(BLOCKS_PER_SEGMENT))
         };
         let needed = in_segments(data, table.holes[0]) + in_segments(nodes, table.holes[1]);
-        // Every log may have to leave a segment that is not full, and data leaves some sections alone.
+        // Every log may have to leave a segment that is not full, and data leaves some sections
+        // alone.
         let kept = u64::from(table.kept_segments()).max(self.logs.len() as u64);
         needed == 0 || u64::from(table.count(Class::Free)) >= needed + kept
     }

@@ -1,8 +1,9 @@
-//! Writes the changes of the SIT at a checkpoint: into the journal if all of them fit, else into the SIT blocks'
-//! other copies.
+//! Writes the changes of the SIT at a checkpoint: into the journal if all of them fit, else into
+//! the SIT blocks' other copies.
 //!
 //! # On disk
-//! A block is made from memory alone and written whole. The journal is empty whenever blocks are written.
+//! A block is made from memory alone and written whole. The journal is empty whenever blocks are
+//! written.
 
 use super::Segments;
 use crate::error::Result;
@@ -10,9 +11,7 @@ use crate::meta::batch::MetaBatch;
 use crate::meta::nat_flush::flip;
 use f2fs_format::bitmap::msb;
 use f2fs_format::summary::SIT_JOURNAL_ENTRIES;
-use f2fs_format::{
-    BLOCK_SIZE, Block, SIT_ENTRIES_PER_BLOCK, SegmentNo, SitBlock, SitEntry,
-};
+use f2fs_format::{BLOCK_SIZE, Block, SIT_ENTRIES_PER_BLOCK, SegmentNo, SitBlock, SitEntry};
 
 /// What a checkpoint has to record about the SIT.
 #[derive(Debug)]
@@ -28,12 +27,23 @@ impl Segments {
     /// [`commit`](Self::commit).
     pub(crate) fn flush(&self) -> Result<SitFlush> {
         let table = self.table.lock();
-        let mut late: Vec<SegmentNo> = table.dirty().iter().chain(&table.journal).copied().collect();
+        let mut late: Vec<SegmentNo> = table
+            .dirty()
+            .iter()
+            .chain(&table.journal)
+            .copied()
+            .collect();
         late.sort_unstable();
         late.dedup();
-        let mut flush = SitFlush { journal: Vec::new(), bitmap: table.bitmap.clone() };
+        let mut flush = SitFlush {
+            journal: Vec::new(),
+            bitmap: table.bitmap.clone(),
+        };
         if late.len() <= SIT_JOURNAL_ENTRIES {
-            flush.journal = late.iter().map(|&segno| (segno, table.get(segno).entry())).collect();
+            flush.journal = late
+                .iter()
+                .map(|&segno| (segno, table.get(segno).entry()))
+                .collect();
             return Ok(flush);
         }
         drop(table);
@@ -50,7 +60,8 @@ impl Segments {
         Ok(flush)
     }
 
-    /// The checkpoint that holds `flush` is on the device: what was freed before it can be written again.
+    /// The checkpoint that holds `flush` is on the device: what was freed before it can be written
+    /// again.
     pub(crate) fn commit(&self, flush: SitFlush) {
         let mut table = self.table.lock();
         table.settle();

@@ -1,8 +1,8 @@
 //! All segments of MAIN in memory, sorted by what they can be used for.
 //!
 //! # Invariants
-//! Every change of a segment goes through [`Table::change`], which keeps the counts and sets below in step.
-//! A section is free if all its segments are.
+//! Every change of a segment goes through [`Table::change`], which keeps the counts and sets below
+//! in step. A section is free if all its segments are.
 
 use super::bit_set::BitSet;
 use super::entry::{Class, Segment};
@@ -126,7 +126,8 @@ impl Table {
     pub(super) fn allocate(&mut self, segno: SegmentNo, from: u16, count: u16, now: u64) {
         self.change(segno, |segment| {
             let (old, new) = (u64::from(segment.valid()), u64::from(count));
-            let weighted = (u128::from(segment.mtime) * u128::from(old) + u128::from(now) * u128::from(new))
+            let weighted = (u128::from(segment.mtime) * u128::from(old)
+                + u128::from(now) * u128::from(new))
                 / u128::from(old + new).max(1);
             segment.mtime = weighted as u64;
             segment.allocate(from, count);

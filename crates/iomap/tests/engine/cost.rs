@@ -39,7 +39,7 @@ fn a_small_write_into_a_large_folio_reads_its_block() {
     let mock = Mock::new(Config::default());
     mock.append(IomapKind::Mapped(0), 512);
     // A write of the second half makes the folio; only its first block has old bytes.
-    assert_eq!(mock.write(1, &[1; (2 << 20) - 1]), Ok((2 << 20) - 1));
+    assert_eq!(mock.write(1, &vec![1; (2 << 20) - 1]), Ok((2 << 20) - 1));
     assert_eq!(mock.device.take_bytes_read(), BLOCK_SIZE);
     mock.flush().unwrap();
     mock.cache.drop_clean();

@@ -13,6 +13,7 @@
 //! | `cost` | counts: what a small write into a large folio touches |
 //! | `fsx` | random operations against a byte vector |
 #![cfg(not(loom))]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod ahead;
 mod cost;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const BLOCKS: u64 = 8;
 
-/// A file of eight blocks that lie apart, so that each is a bio of its own.
-fn scattered(cluster_order: u8) -> (Arc<Mock>, Vec<u8>) {
+/// A file of eight blocks or clusters that lie apart, so that each is a bio of its own.
+fn scattered(kind: IomapKind, cluster_order: u8) -> (Arc<Mock>, Vec<u8>) {
     let mock = Mock::new(Config {
         mode: Mode::Held,
         cluster_order,
@@ -18,7 +18,7 @@ fn scattered(cluster_order: u8) -> (Arc<Mock>, Vec<u8>) {
     });
     let mut bytes = Vec::new();
     for _ in 0..BLOCKS {
-        bytes.extend(mock.append(IomapKind::Mapped(0), 1 << cluster_order));
+        bytes.extend(mock.append(kind, 1 << cluster_order));
         mock.table().skip_device_block();
     }
     (mock, bytes)
@@ -34,7 +34,7 @@ fn is_free(mock: &Mock, page: u64) -> bool {
 #[test]
 fn a_reader_waits_for_the_folio_not_for_a_bio() {
     for seed in 0..20 {
-        let (mock, bytes) = scattered(0);
+        let (mock, bytes) = scattered(IomapKind::Mapped(0), 0);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -61,7 +61,7 @@ fn a_reader_waits_for_the_folio_not_for_a_bio() {
 #[test]
 fn the_last_completion_unlocks_a_folio_that_was_read_ahead() {
     for last in 0..BLOCKS as usize {
-        let (mock, _) = scattered(0);
+        let (mock, _) = scattered(IomapKind::Mapped(0), 0);
         mock.device.break_blocks(1000..1001);
         readahead(&*mock, 0..BLOCKS).unwrap();
         assert_eq!(mock.device.held(), BLOCKS as usize);
@@ -106,7 +106,7 @@ fn completions_may_overtake_the_submitter() {
 #[test]
 fn a_failed_bio_leaves_exactly_its_blocks() {
     for bad in 0..BLOCKS {
-        let (mock, _) = scattered(0);
+        let (mock, _) = scattered(IomapKind::Mapped(0), 0);
         mock.device.break_blocks(1000 + 2 * bad..1001 + 2 * bad);
         readahead(&*mock, 0..BLOCKS).unwrap();
         mock.device.release_all();
@@ -119,7 +119,7 @@ fn a_failed_bio_leaves_exactly_its_blocks() {
 /// The reader gets the error, gets it again, and the bytes once the device works.
 #[test]
 fn a_failed_read_is_tried_again_when_it_is_asked_for() {
-    let (mock, bytes) = scattered(0);
+    let (mock, bytes) = scattered(IomapKind::Mapped(0), 0);
     mock.device.set_mode(Mode::Now);
     mock.device.break_blocks(1006..1007);
     assert!(mock.read(0, bytes.len()).is_err());
@@ -136,7 +136,7 @@ fn a_failed_read_is_tried_again_when_it_is_asked_for() {
 /// Both edges of a write are in flight at once, and no byte is copied before both are there.
 #[test]
 fn a_write_waits_once_for_both_edges() {
-    let (mock, mut bytes) = scattered(2);
+    let (mock, mut bytes) = scattered(IomapKind::Compressed, 2);
     let data = pattern(77, bytes.len() - 200);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| mock.write(100, &data));
@@ -156,10 +156,10 @@ fn a_write_waits_once_for_both_edges() {
 /// If one edge fails, the other is waited for before the folio is let go.
 #[test]
 fn a_failed_edge_fails_the_write_after_all_reads_ended() {
-    let (mock, bytes) = scattered(2);
+    let (mock, bytes) = scattered(IomapKind::Compressed, 2);
     mock.device.break_blocks(1000..1001);
+    let data = vec![1; bytes.len() - 200];
     std::thread::scope(|scope| {
-        let data = vec![1; bytes.len() - 200];
         let writer = scope.spawn(|| mock.write(100, &data));
         mock.device.wait_held(2);
         mock.device.release(0);
@@ -180,7 +180,7 @@ fn a_failed_edge_fails_the_write_after_all_reads_ended() {
 /// An error from `begin` half-way through a folio: what was started ends first, then the lock goes.
 #[test]
 fn an_error_while_starting_waits_for_what_was_started() {
-    let (mock, bytes) = scattered(0);
+    let (mock, bytes) = scattered(IomapKind::Mapped(0), 0);
     mock.fail_extents(4 * BLOCK_SIZE..5 * BLOCK_SIZE);
     assert!(readahead(&*mock, 0..BLOCKS).is_err());
     assert_eq!(mock.device.held(), 4);

@@ -68,7 +68,7 @@ fn zeroing_reserved_space_touches_newer_bytes_only() {
     mock.set_size(16 * BLOCK_SIZE);
     zero_range(&*mock, 100..15 * BLOCK_SIZE).unwrap();
     assert_eq!(mock.cache.dirty_blocks(), 1);
-    check(&mock, &[0; 16 * 4096]);
+    check(&mock, &vec![0; 16 * 4096]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn dirty(mock: &Mock, blocks: &[u64]) {
 #[test]
 fn each_dirty_run_is_one_call_in_file_order() {
     let mock = Mock::new(Config::default());
-    assert_eq!(mock.write(0, &[1; 64 * 4096]), Ok(64 * 4096));
+    assert_eq!(mock.write(0, &vec![1; 64 * 4096]), Ok(64 * 4096));
     mock.flush().unwrap();
     dirty(&mock, &[40, 3, 4, 5, 9, 63, 0]);
     let mut ops = MockWriteback::new(&mock);
@@ -46,7 +46,7 @@ fn batches_are_bounded_and_go_on_where_they_ended() {
         order_max: 2,
         ..Config::default()
     });
-    assert_eq!(mock.write(0, &[1; 64 * 4096]), Ok(64 * 4096));
+    assert_eq!(mock.write(0, &vec![1; 64 * 4096]), Ok(64 * 4096));
     let mut next = 0;
     let mut batches = 0;
     loop {
@@ -70,7 +70,7 @@ fn a_range_takes_the_folios_that_reach_into_it() {
             order_max: 4,
             ..Config::default()
         });
-        assert_eq!(mock.write(0, &[1; 16 * 4096]), Ok(16 * 4096));
+        assert_eq!(mock.write(0, &vec![1; 16 * 4096]), Ok(16 * 4096));
         mock.flush_range(range, 64).unwrap();
         assert!(!mock.mapping.is_dirty());
     }
@@ -78,7 +78,7 @@ fn a_range_takes_the_folios_that_reach_into_it() {
         order_max: 4,
         ..Config::default()
     });
-    assert_eq!(mock.write(0, &[1; 48 * 4096]), Ok(48 * 4096));
+    assert_eq!(mock.write(0, &vec![1; 48 * 4096]), Ok(48 * 4096));
     mock.flush_range(20..21, 64).unwrap();
     assert!(mock.mapping.next_dirty(16, 32).is_none());
     assert!(mock.mapping.next_dirty(0, 16).is_some() && mock.mapping.next_dirty(32, 48).is_some());
@@ -210,7 +210,7 @@ impl WritebackOps for Redirtying {
 #[test]
 fn redirtied_blocks_are_dirty_again_exactly() {
     let mock = Mock::new(Config::default());
-    assert_eq!(mock.write(0, &[1; 64 * 4096]), Ok(64 * 4096));
+    assert_eq!(mock.write(0, &vec![1; 64 * 4096]), Ok(64 * 4096));
     mock.flush().unwrap();
     dirty(&mock, &[3, 4, 9]);
     let mut ops = Redirtying(Vec::new());

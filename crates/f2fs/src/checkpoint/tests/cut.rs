@@ -1,4 +1,5 @@
-//! A power cut at every write of a checkpoint, and a device with a volatile cache that loses writes.
+//! A power cut at every write of a checkpoint, and a device with a volatile cache that loses
+//! writes.
 
 use super::*;
 use crate::device::Device;
@@ -9,8 +10,8 @@ use runtime::rng::Rng;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A device whose writes fail after some number of them. The one that fails first is torn: its first half is
-/// written.
+/// A device whose writes fail after some number of them. The one that fails first is torn: its
+/// first half is written.
 #[derive(Debug)]
 struct Cut {
     inner: Arc<MemDevice>,
@@ -43,7 +44,12 @@ impl BlockDevice for Cut {
             self.inner.write_at(pos, &data[..data.len() / 2])?;
         }
         let error = std::io::Error::other("power cut");
-        Err(DeviceError::new(DeviceOp::Write, pos, data.len() as u64, &error))
+        Err(DeviceError::new(
+            DeviceOp::Write,
+            pos,
+            data.len() as u64,
+            &error,
+        ))
     }
 
     fn flush(&self) -> Result<(), DeviceError> {
@@ -71,12 +77,19 @@ fn every_cut_leaves_the_old_or_the_new_state() {
     let moves = 5;
     for writes in 0.. {
         let inner = Arc::new(start.snapshot());
-        let cut = Cut { inner: Arc::clone(&inner), left: AtomicI64::new(writes) };
+        let cut = Cut {
+            inner: Arc::clone(&inner),
+            left: AtomicI64::new(writes),
+        };
         let device = Arc::new(Device::new(Arc::new(cut)));
         let meta = Metadata::open(Arc::clone(&device), OpenMode::ReadWrite).unwrap();
         let result = work(&meta, moves).and_then(|()| work(&meta, moves));
         let version = open(&inner).checkpoint_info().version;
-        assert_eq!(version, meta.checkpoint_info().version, "memory and device agree");
+        assert_eq!(
+            version,
+            meta.checkpoint_info().version,
+            "memory and device agree"
+        );
         assert_clean(&inner);
         match result {
             Ok(()) => {
@@ -85,8 +98,15 @@ fn every_cut_leaves_the_old_or_the_new_state() {
             }
             Err(error) => {
                 assert!(matches!(error, Error::Device(_)), "{error}");
-                assert!(matches!(meta.write_checkpoint(Sync), Err(Error::Shutdown(_))));
-                assert!(device.stopped().is_some_and(|reason| reason.contains("power cut")));
+                assert!(matches!(
+                    meta.write_checkpoint(Sync),
+                    Err(Error::Shutdown(_))
+                ));
+                assert!(
+                    device
+                        .stopped()
+                        .is_some_and(|reason| reason.contains("power cut"))
+                );
             }
         }
         // What was torn does not hinder the next mount.
@@ -171,18 +191,21 @@ fn lost_writes_leave_the_last_checkpoint() {
         for _ in 0..rng.below(400) {
             touch(&meta, Nid::ROOT).unwrap();
         }
+        meta.segments.open_full_logs().unwrap();
         let nat = meta.nat.flush().unwrap();
         let sit = meta.segments.flush().unwrap();
         let (last, current) = meta.last_checkpoint();
-        meta.segments.open_full_logs().unwrap();
         let pack = meta.build_pack(&last, &nat, &sit, Umount).unwrap();
-        meta.device.write_meta(meta.geometry.cp_pack(1 - current), &pack.body).unwrap();
+        meta.device
+            .write_meta(meta.geometry.cp_pack(1 - current), &pack.body)
+            .unwrap();
         let left = volatile.cut(&mut rng);
         assert_eq!(open(&left).checkpoint_info().version, version);
         if round % 6 == 0 {
             assert_clean(&left);
         }
-        meta.write_checkpoint(if round % 3 == 0 { Umount } else { Sync }).unwrap();
+        meta.write_checkpoint(if round % 3 == 0 { Umount } else { Sync })
+            .unwrap();
         let left = volatile.cut(&mut rng);
         assert_eq!(open(&left).checkpoint_info().version, version + 1);
     }

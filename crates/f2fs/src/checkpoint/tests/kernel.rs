@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::error::Result;
-use crate::meta::tests::{Node, open_file, read_node, rewrite, used_nids};
 use crate::meta::Metadata;
+use crate::meta::tests::{Node, open_file, read_node, rewrite, used_nids};
 use f2fs_format::checkpoint::AllocType;
 use f2fs_format::dentry::FileType;
 use f2fs_format::node::{dnode, is_direct};
@@ -12,7 +12,8 @@ use f2fs_format::{CursegType, InlineFlags, Slot};
 use std::path::Path;
 use testkit::{fsck, oracle};
 
-/// Mounts, checks what `sums` says, changes something, unmounts. `$PRE` is a folder of this mount's own.
+/// Mounts, checks what `sums` says, changes something, unmounts. `$PRE` is a folder of this mount's
+/// own.
 const CHECK_AND_GO_ON: &str = r#"
 set -e
 mkdir /tmp/m; mount -t f2fs /dev/ubda /tmp/m; cd /tmp/m
@@ -31,7 +32,10 @@ set -e
 mkdir /tmp/m; mount -t f2fs -o noinline_data /dev/ubda /tmp/m; cd /tmp/m
 mkdir a b
 for i in $(seq 300); do head -c $((i * 7)) /dev/urandom >a/$i; done
-i=0; while [[ $(df --output=avail -k . | tail -1) -gt 8000 ]]; do i=$((i+1)); head -c 3333333 /dev/urandom >b/$i; sync; done
+i=0
+while [[ $(df --output=avail -k . | tail -1) -gt 8000 ]]; do
+  i=$((i+1)); head -c 3333333 /dev/urandom >b/$i; sync
+done
 ln -s a/1 link; mkfifo fifo
 find . -type f -exec sha256sum {} + >/tmp/sums; cp /tmp/sums sums
 cd /; umount /tmp/m
@@ -48,7 +52,8 @@ fn kernel_and_engine_take_turns() {
             let meta = open_file(image.path());
             assert!(!meta.has_fsync_chain().unwrap());
             touch(&meta, Nid::ROOT).unwrap();
-            meta.write_checkpoint(if round == 0 { Sync } else { Umount }).unwrap();
+            meta.write_checkpoint(if round == 0 { Sync } else { Umount })
+                .unwrap();
             drop(meta);
             fsck::assert_clean(image.path());
         }
@@ -66,10 +71,18 @@ fn migrate(meta: &Metadata, nid: Nid) -> Result<()> {
                 FileType::Regular | FileType::Directory | FileType::Symlink
             );
             let inline = InlineFlags::INLINE_DATA | InlineFlags::INLINE_DENTRY;
-            if has_slots && !inode.inline().intersects(inline) { inode.addrs_in_inode() } else { 0 }
+            if has_slots && !inode.inline().intersects(inline) {
+                inode.addrs_in_inode()
+            } else {
+                0
+            }
         }
         Node::Other(block) => {
-            if is_direct(f2fs_format::node::NodeFooter::read(block).offset) { 1018 } else { 0 }
+            if is_direct(f2fs_format::node::NodeFooter::read(block).offset) {
+                1018
+            } else {
+                0
+            }
         }
     };
     let version = meta.nat.version(nid)?;
@@ -78,12 +91,19 @@ fn migrate(meta: &Metadata, nid: Nid) -> Result<()> {
             Node::Inode(inode) => inode.slot(index),
             Node::Other(block) => dnode::slot(block, index),
         };
-        let Slot::Block(old) = Slot::from_raw(raw) else { continue };
+        let Slot::Block(old) = Slot::from_raw(raw) else {
+            continue;
+        };
         assert_eq!(meta.segments.owner(old)?.nid, nid.get());
-        let owner = SummaryEntry { nid: nid.get(), version, ofs_in_node: index as u16 };
+        let owner = SummaryEntry {
+            nid: nid.get(),
+            version,
+            ofs_in_node: index as u16,
+        };
         let log = [CursegType::WarmData, CursegType::ColdData][index % 2];
         let new = meta.segments.allocate(log, &[owner])?[0].start;
-        meta.device.write_meta(new, &meta.device.read_block(old)?[..])?;
+        meta.device
+            .write_meta(new, &meta.device.read_block(old)?[..])?;
         meta.segments.invalidate(old)?;
         match &mut node {
             Node::Inode(inode) => inode.set_slot(index, new.get()),
@@ -102,7 +122,12 @@ fn migrate_all(image: &Path, reason: crate::checkpoint::CheckpointReason) -> boo
             meta.write_checkpoint(Sync).unwrap();
         }
         migrate(&meta, nid).unwrap();
-        filled_holes |= meta.segments.counts().logs.iter().any(|log| log.alloc == AllocType::Ssr);
+        filled_holes |= meta
+            .segments
+            .counts()
+            .logs
+            .iter()
+            .any(|log| log.alloc == AllocType::Ssr);
     }
     meta.write_checkpoint(reason).unwrap();
     filled_holes
@@ -110,7 +135,11 @@ fn migrate_all(image: &Path, reason: crate::checkpoint::CheckpointReason) -> boo
 
 #[test]
 fn everything_moves_and_the_kernel_finds_it() {
-    for args in [&["-O", "extra_attr,inode_checksum"][..], &["-s", "2"], &["-i"]] {
+    for args in [
+        &["-O", "extra_attr,inode_checksum"][..],
+        &["-s", "2"],
+        &["-i"],
+    ] {
         let image = tools::mkfs(args, 120 * MIB);
         if oracle::run(FILL, &[image.path()]).is_none() {
             return;
@@ -120,7 +149,10 @@ fn everything_moves_and_the_kernel_finds_it() {
             filled_holes |= migrate_all(image.path(), reason);
             fsck::assert_clean(image.path());
         }
-        assert!(filled_holes, "{args:?}: the volume is full enough to fill holes");
+        assert!(
+            filled_holes,
+            "{args:?}: the volume is full enough to fill holes"
+        );
         let check = "set -e; mkdir /tmp/m; mount -t f2fs /dev/ubda /tmp/m; cd /tmp/m
             sha256sum --quiet -c sums; [[ $(readlink link) == a/1 ]]; rm b/1 a/1?; cp b/2 b/1
             cd /; umount /tmp/m";

@@ -36,7 +36,10 @@ fn flags_say_how_the_pack_was_written() {
     assert_eq!(meta.checkpoint_info().flags, umount);
     meta.orphans.add(Nid::new(17)).unwrap();
     meta.write_checkpoint(Sync).unwrap();
-    assert_eq!(meta.checkpoint_info().flags, (umount - CpFlags::UMOUNT) | CpFlags::ORPHAN_PRESENT);
+    assert_eq!(
+        meta.checkpoint_info().flags,
+        (umount - CpFlags::UMOUNT) | CpFlags::ORPHAN_PRESENT
+    );
     let again = open(&device);
     assert_eq!(again.orphans.list(), [Nid::new(17)]);
     assert_eq!(again.node_cp_ver(), meta.node_cp_ver());
@@ -59,7 +62,9 @@ fn as_many_orphans_as_a_pack_holds() {
         assert!(meta.orphans.add(Nid::new(4 + room)).is_err());
     }
     meta.orphans.add(Nid::new(4)).unwrap();
-    list.into_iter().for_each(|ino| meta.orphans.remove(ino));
+    for ino in list {
+        meta.orphans.remove(ino);
+    }
     meta.write_checkpoint(Umount).unwrap();
     assert_clean(&device);
 }

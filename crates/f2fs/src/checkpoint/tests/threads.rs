@@ -18,7 +18,11 @@ fn churn(meta: &Metadata, log: CursegType, rounds: u32) -> Vec<(Nid, BlockAddr)>
             live.push((nid, addr));
         } else {
             meta.space.reserve_blocks(3).unwrap();
-            let owner = SummaryEntry { nid: 4, version: 0, ofs_in_node: 0 };
+            let owner = SummaryEntry {
+                nid: 4,
+                version: 0,
+                ofs_in_node: 0,
+            };
             for run in meta.segments.allocate(log, &[owner; 3]).unwrap() {
                 let blocks = (0..run.count).map(|n| BlockAddr::new(run.start.get() + n));
                 live.extend(blocks.map(|addr| (Nid::new(4), addr)));
@@ -45,16 +49,24 @@ fn tables_agree_after_threads_changed_them() {
     let before = meta.segments.counts().valid_blocks;
     let all = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for log in CursegType::ALL.into_iter().chain([CursegType::WarmNode, CursegType::WarmData]) {
+        for log in CursegType::ALL
+            .into_iter()
+            .chain([CursegType::WarmNode, CursegType::WarmData])
+        {
             let (meta, all) = (&meta, &all);
             scope.spawn(move || {
                 let live = churn(meta, log, 700);
-                all.lock().unwrap().extend(live.into_iter().map(|one| (log.is_node(), one)));
+                all.lock()
+                    .unwrap()
+                    .extend(live.into_iter().map(|one| (log.is_node(), one)));
             });
         }
     });
     let live = all.into_inner().unwrap();
-    assert_eq!(meta.segments.counts().valid_blocks, before + live.len() as u64);
+    assert_eq!(
+        meta.segments.counts().valid_blocks,
+        before + live.len() as u64
+    );
     // No node was really written, so their summaries must come from the pack.
     meta.write_checkpoint(Umount).unwrap();
     // Opening checks the totals of the SIT against the counters.

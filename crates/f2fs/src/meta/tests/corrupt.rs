@@ -1,4 +1,5 @@
-//! Bytes of the tables that make no sense: each must be a typed error or harmless, and never a panic.
+//! Bytes of the tables that make no sense: each must be a typed error or harmless, and never a
+//! panic.
 
 use super::*;
 use crate::checkpoint::CheckpointReason;
@@ -12,11 +13,18 @@ fn without_journals() -> Arc<MemDevice> {
     let device = fresh(&[]);
     let meta = open(&device);
     let fill = 2 * 512;
-    let owner = |_| SummaryEntry { nid: 3, version: 0, ofs_in_node: 0 };
+    let owner = |_| SummaryEntry {
+        nid: 3,
+        version: 0,
+        ofs_in_node: 0,
+    };
     for log in CursegType::ALL {
         let owners: Vec<_> = (0..fill).map(owner).collect();
         let runs = meta.segments.allocate(log, &owners).unwrap();
-        for addr in runs.iter().flat_map(|run| (0..run.count).map(|n| run.start.get() + n)) {
+        for addr in runs
+            .iter()
+            .flat_map(|run| (0..run.count).map(|n| run.start.get() + n))
+        {
             meta.segments.invalidate(BlockAddr::new(addr)).unwrap();
         }
     }
@@ -35,7 +43,11 @@ fn edit(device: &MemDevice, addr: BlockAddr, change: impl FnOnce(&mut Block)) {
 fn a_bad_sit_entry_is_refused() {
     let device = without_journals();
     let meta = open(&device);
-    assert_eq!(meta.checkpoint_info().sit_bitmap[0] & 0x80, 0x80, "the second copy is current");
+    assert_eq!(
+        meta.checkpoint_info().sit_bitmap[0] & 0x80,
+        0x80,
+        "the second copy is current"
+    );
     let sit = meta.geometry.sit_block(SegmentNo::new(0), true);
     let untouched = device.snapshot();
     edit(&device, sit, |block| block[1] |= 7 << 2);
@@ -43,10 +55,16 @@ fn a_bad_sit_entry_is_refused() {
         Error::Corrupt(corrupt) => corrupt.kind,
         other => panic!("{other}"),
     };
-    assert!(matches!(kind(try_open(&device).unwrap_err()), CorruptKind::SitType { .. }));
+    assert!(matches!(
+        kind(try_open(&device).unwrap_err()),
+        CorruptKind::SitType { .. }
+    ));
     let device = Arc::new(untouched);
     edit(&device, sit, |block| block[0] ^= 1);
-    assert!(matches!(kind(try_open(&device).unwrap_err()), CorruptKind::SitCount { .. }));
+    assert!(matches!(
+        kind(try_open(&device).unwrap_err()),
+        CorruptKind::SitCount { .. }
+    ));
 }
 
 #[test]
@@ -62,7 +80,13 @@ fn sit_totals_must_match_to_write() {
     });
     let error = try_open(&device).unwrap_err();
     assert!(
-        matches!(error, Error::Inconsistent(Inconsistent::NodeTotal { sit: 2, checkpoint: 1 })),
+        matches!(
+            error,
+            Error::Inconsistent(Inconsistent::NodeTotal {
+                sit: 2,
+                checkpoint: 1
+            })
+        ),
         "{error}"
     );
     let device: Arc<MemDevice> = device;
@@ -75,8 +99,14 @@ fn a_log_must_stand_at_a_free_block() {
     let meta = open(&device);
     // The next block of the hot data log becomes valid without the log knowing.
     let segno = meta.segments.counts().logs[0].segno;
-    let owner = SummaryEntry { nid: 3, version: 0, ofs_in_node: 0 };
-    meta.segments.allocate(CursegType::HotData, &[owner]).unwrap();
+    let owner = SummaryEntry {
+        nid: 3,
+        version: 0,
+        ofs_in_node: 0,
+    };
+    meta.segments
+        .allocate(CursegType::HotData, &[owner])
+        .unwrap();
     meta.space.reserve_blocks(1).unwrap();
     meta.write_checkpoint(CheckpointReason::Umount).unwrap();
     let pack = meta.geometry.cp_pack(1);
@@ -103,20 +133,48 @@ fn bad_node_addresses_are_refused_when_they_are_used() {
     let addr = meta.geometry.nat_block(0, is_second);
     drop(meta);
     edit(&device, addr, |block| {
-        NatBlock::put(block, Nid::new(100), NatEntry { version: 0, ino: 100, addr: 7 });
-        NatBlock::put(block, Nid::new(101), NatEntry { version: 0, ino: 0, addr: 1 << 31 });
+        NatBlock::put(
+            block,
+            Nid::new(100),
+            NatEntry {
+                version: 0,
+                ino: 100,
+                addr: 7,
+            },
+        );
+        NatBlock::put(
+            block,
+            Nid::new(101),
+            NatEntry {
+                version: 0,
+                ino: 0,
+                addr: 1 << 31,
+            },
+        );
     });
     let meta = open(&device);
     for nid in [100, 101] {
-        assert!(matches!(meta.nat.node_addr(Nid::new(nid)), Err(Error::Corrupt(_))));
+        assert!(matches!(
+            meta.nat.node_addr(Nid::new(nid)),
+            Err(Error::Corrupt(_))
+        ));
     }
     for nid in [0, 1, 2, meta.geometry.max_nid(), u32::MAX] {
-        assert!(matches!(meta.nat.node_addr(Nid::new(nid)), Err(Error::Corrupt(_))));
+        assert!(matches!(
+            meta.nat.node_addr(Nid::new(nid)),
+            Err(Error::Corrupt(_))
+        ));
         assert!(meta.nat.free_nid(Nid::new(nid)).is_err());
     }
     let free = Nid::new(102);
-    assert!(matches!(meta.nat.node_addr(free), Err(Error::Inconsistent(_))));
-    assert!(matches!(meta.nat.free_nid(free), Err(Error::Inconsistent(_))));
+    assert!(matches!(
+        meta.nat.node_addr(free),
+        Err(Error::Inconsistent(_))
+    ));
+    assert!(matches!(
+        meta.nat.free_nid(free),
+        Err(Error::Inconsistent(_))
+    ));
 }
 
 #[test]
@@ -126,11 +184,17 @@ fn addresses_outside_main_are_never_freed() {
     for raw in [0, 1, meta.geometry.main_start().get() - 1, end, u32::MAX] {
         let addr = BlockAddr::new(raw);
         assert!(!meta.segments.is_valid(addr));
-        assert!(matches!(meta.segments.invalidate(addr), Err(Error::Corrupt(_))));
+        assert!(matches!(
+            meta.segments.invalidate(addr),
+            Err(Error::Corrupt(_))
+        ));
         assert!(matches!(meta.segments.owner(addr), Err(Error::Corrupt(_))));
     }
     let clear = BlockAddr::new(end - 1);
-    assert!(matches!(meta.segments.invalidate(clear), Err(Error::Inconsistent(_))));
+    assert!(matches!(
+        meta.segments.invalidate(clear),
+        Err(Error::Inconsistent(_))
+    ));
 }
 
 #[test]
@@ -183,11 +247,15 @@ fn random_bytes_in_the_tables_never_panic() {
         edit(&mutant, BlockAddr::new(1), |block| block.fill(0));
         for mode in [OpenMode::ReadOnly, OpenMode::ReadWrite] {
             let device: Arc<MemDevice> = Arc::clone(&mutant);
-            let Ok(meta) = Metadata::open(Arc::new(Device::new(device)), mode) else { continue };
+            let Ok(meta) = Metadata::open(Arc::new(Device::new(device)), mode) else {
+                continue;
+            };
             let nodes = used_nids(&meta);
             let _ = meta.has_fsync_chain();
             if mode == OpenMode::ReadWrite {
-                nodes.iter().for_each(|nid| drop(touch(&meta, *nid)));
+                for nid in nodes {
+                    let _ = touch(&meta, nid);
+                }
                 let owner = SummaryEntry::default();
                 let _ = meta.segments.allocate(CursegType::WarmData, &[owner; 2000]);
                 let _ = meta.write_checkpoint(CheckpointReason::Umount);

@@ -1,5 +1,5 @@
-//! Tests of the tables on volumes made by mkfs.f2fs, with fsck.f2fs as judge. The helpers serve the tests of the
-//! checkpoint and the segments too.
+//! Tests of the tables on volumes made by mkfs.f2fs, with fsck.f2fs as judge. The helpers serve the
+//! tests of the checkpoint and the segments too.
 
 mod corrupt;
 mod nids;
@@ -28,7 +28,11 @@ pub(crate) fn load(path: &Path) -> Arc<MemDevice> {
     let bytes = std::fs::read(path).unwrap();
     let device = MemDevice::new(bytes.len() as u64);
     let step = 64 * 1024;
-    for (n, chunk) in bytes.chunks(step).enumerate().filter(|(_, c)| c.iter().any(|b| *b != 0)) {
+    for (n, chunk) in bytes
+        .chunks(step)
+        .enumerate()
+        .filter(|(_, c)| c.iter().any(|b| *b != 0))
+    {
         device.write_at((n * step) as u64, chunk).unwrap();
     }
     Arc::new(device)
@@ -139,5 +143,7 @@ pub(crate) fn touch(meta: &Metadata, nid: Nid) -> Result<()> {
 pub(crate) fn used_nids(meta: &Metadata) -> Vec<Nid> {
     let count = meta.space.snapshot().valid_nodes as usize;
     let nids = (Nid::ROOT.get()..meta.geometry.max_nid()).map(Nid::new);
-    nids.filter(|nid| !meta.nat.get(*nid).unwrap().is_free()).take(count).collect()
+    nids.filter(|nid| !meta.nat.get(*nid).unwrap().is_free())
+        .take(count)
+        .collect()
 }

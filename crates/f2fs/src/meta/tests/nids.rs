@@ -7,7 +7,10 @@ use std::collections::HashSet;
 
 /// A node block that nobody points at, for tests that do not ask fsck.
 fn place(meta: &Metadata, nid: Nid) -> BlockAddr {
-    let (addr, _) = meta.segments.allocate_node(CursegType::WarmNode, nid).unwrap();
+    let (addr, _) = meta
+        .segments
+        .allocate_node(CursegType::WarmNode, nid)
+        .unwrap();
     meta.nat.set_addr(nid, nid, addr).unwrap();
     meta.space.reserve_node().unwrap();
     addr
@@ -20,16 +23,24 @@ fn a_freed_nid_waits_for_a_checkpoint() {
     let before = meta.nat.free_nid_count();
     let nid = meta.nat.alloc_nid().unwrap();
     assert!(nid.get() > 3);
-    assert_eq!((meta.nat.version(nid).unwrap(), meta.nat.free_nid_count()), (0, before - 1));
+    assert_eq!(
+        (meta.nat.version(nid).unwrap(), meta.nat.free_nid_count()),
+        (0, before - 1)
+    );
     let addr = place(&meta, nid);
     meta.nat.free_nid(nid).unwrap();
     meta.segments.invalidate(addr).unwrap();
     meta.space.release_node().unwrap();
-    assert_eq!((meta.nat.version(nid).unwrap(), meta.nat.free_nid_count()), (1, before));
+    assert_eq!(
+        (meta.nat.version(nid).unwrap(), meta.nat.free_nid_count()),
+        (1, before)
+    );
     let others: HashSet<Nid> = (0..1000).map(|_| meta.nat.alloc_nid().unwrap()).collect();
     assert_eq!(others.len(), 1000);
     assert!(!others.contains(&nid) && others.iter().all(|nid| nid.get() > 3));
-    others.into_iter().for_each(|nid| meta.nat.return_nid(nid));
+    for nid in others {
+        meta.nat.return_nid(nid);
+    }
     meta.write_checkpoint(CheckpointReason::Sync).unwrap();
     let again: HashSet<Nid> = (0..1000).map(|_| meta.nat.alloc_nid().unwrap()).collect();
     assert!(again.contains(&nid));

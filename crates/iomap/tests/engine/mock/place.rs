@@ -67,7 +67,9 @@ impl Table {
     pub(crate) fn remove(&mut self, blocks: Range<u64>) -> Vec<u64> {
         self.cookie += 1;
         let gone: Vec<_> = self.places.range(blocks).map(|(&b, &p)| (b, p)).collect();
-        gone.iter().for_each(|(b, _)| drop(self.places.remove(b)));
+        for (block, _) in &gone {
+            self.places.remove(block);
+        }
         gone.into_iter()
             .filter_map(|(_, p)| device_block(p))
             .collect()

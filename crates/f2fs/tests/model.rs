@@ -1,0 +1,244 @@
+//! Random operations against a model in memory.
+//!
+//! Both sides get the same operations; contents are compared as they are read, whole trees after remounts, and
+//! fsck.f2fs looks at the image after checkpoints. 100,000 operations run over six set-ups; `MODEL_SEED` and
+//! `MODEL_OPS` run one seed for longer.
+
+mod common;
+
+use common::{noise, pattern, volume_with};
+use f2fs::{CompressAlgorithm, Error, File, Fill, OpenOptions, Volume, VolumeOptions};
+use runtime::rng::Rng;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Largest file of the model.
+const FILE_MAX: u64 = 3 << 20;
+const FILES: u64 = 12;
+
+struct Model {
+    rng: Rng,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+struct Setup {
+    compress: Option<(CompressAlgorithm, u8)>,
+    fill: Fill,
+}
+
+struct Run {
+    image: tempfile::NamedTempFile,
+    volume: Option<Volume>,
+    options: VolumeOptions,
+    model: Model,
+    checks: u32,
+}
+
+impl Run {
+    fn new(setup: &Setup, seed: u64) -> Self {
+        let mut options = VolumeOptions { cache_bytes: 16 << 20, fill: setup.fill, ..Default::default() };
+        options.nocompress_extensions.push("raw".to_owned());
+        let compress = setup.compress.map(|(a, log)| common::compressed(a, log));
+        let (image, volume) = volume_with(160 << 20, compress, &options);
+        let model = Model { rng: Rng::seeded(seed), files: BTreeMap::new() };
+        Self { image, volume: Some(volume), options, model, checks: 0 }
+    }
+
+    fn volume(&self) -> &Volume {
+        self.volume.as_ref().unwrap()
+    }
+
+    fn name(&mut self) -> String {
+        let n = self.model.rng.below(FILES);
+        // Some files stay plain in a compressed directory.
+        if n % 3 == 0 { format!("/file{n}.raw") } else { format!("/file{n}") }
+    }
+
+    fn open(&self, name: &str) -> File {
+        let options = OpenOptions::new().read(true).write(true).create(true);
+        self.volume().open_with(name, &options).unwrap()
+    }
+
+    fn bytes(&mut self, len: u64) -> Vec<u8> {
+        let seed = self.model.rng.next_u64();
+        match self.model.rng.below(4) {
+            0 => noise(len as usize, seed),
+            1 => vec![0; len as usize],
+            _ => pattern(len as usize, seed),
+        }
+    }
+
+    fn range(&mut self) -> (u64, u64) {
+        let rng = &mut self.model.rng;
+        let len = match rng.below(10) {
+            0 => rng.below(700 << 10),
+            1..=3 => rng.below(100_000),
+            4 => 65_536,
+            _ => rng.below(5000),
+        };
+        let pos = match rng.below(4) {
+            0 => rng.below(8) * 65_536,
+            1 => rng.below(FILE_MAX - len),
+            _ => rng.below(200_000),
+        };
+        (pos, len)
+    }
+
+    fn write(&mut self) {
+        let name = self.name();
+        let (pos, len) = self.range();
+        let bytes = self.bytes(len);
+        self.open(&name).write_all_at(pos, &bytes).unwrap();
+        let content = self.model.files.entry(name).or_default();
+        if bytes.is_empty() {
+            return;
+        }
+        let end = (pos + len) as usize;
+        if content.len() < end {
+            content.resize(end, 0);
+        }
+        content[pos as usize..end].copy_from_slice(&bytes);
+    }
+
+    fn truncate(&mut self) {
+        let name = self.name();
+        let size = match self.model.rng.below(4) {
+            0 => 0,
+            1 => self.model.rng.below(FILE_MAX),
+            2 => self.model.rng.below(40) * 16_384,
+            _ => self.model.rng.below(10_000),
+        };
+        self.open(&name).set_len(size).unwrap();
+        self.model.files.entry(name).or_default().resize(size as usize, 0);
+    }
+
+    fn read(&mut self) {
+        let name = self.name();
+        let (pos, len) = self.range();
+        let Some(content) = self.model.files.get(&name) else {
+            assert!(matches!(self.volume().open_file(&name), Err(Error::NotFound)));
+            return;
+        };
+        let mut buf = vec![0xEE; len as usize];
+        let n = self.volume().open_file(&name).unwrap().read_at(pos, &mut buf).unwrap();
+        let expected = content.get(pos as usize..).unwrap_or(&[]);
+        let expected = &expected[..expected.len().min(len as usize)];
+        let differs = buf[..n].iter().zip(expected).position(|(a, b)| a != b);
+        assert_eq!((n, differs), (expected.len(), None), "{name}: {len} bytes at {pos}");
+    }
+
+    fn rename(&mut self) {
+        let (from, to) = (self.name(), self.name());
+        // The mark against compression belongs to the name a file was made with.
+        let result = self.volume().rename(&from, &to);
+        match self.model.files.remove(&from) {
+            Some(content) => {
+                result.unwrap();
+                self.model.files.insert(to, content);
+            }
+            None => assert!(matches!(result, Err(Error::NotFound))),
+        }
+    }
+
+    fn unlink(&mut self) {
+        let name = self.name();
+        let result = self.volume().remove_file(&name);
+        match self.model.files.remove(&name) {
+            Some(_) => result.unwrap(),
+            None => assert!(matches!(result, Err(Error::NotFound))),
+        }
+    }
+
+    fn remount(&mut self) {
+        self.volume.take().unwrap().close().unwrap();
+        self.check_image();
+        self.options.max_order = self.model.rng.below(10) as u8;
+        let path: &Path = self.image.path();
+        self.volume = Some(Volume::open(path, &self.options).unwrap());
+        self.compare();
+    }
+
+    fn check_image(&mut self) {
+        self.checks += 1;
+        testkit::fsck::assert_clean(self.image.path());
+    }
+
+    fn compare(&self) {
+        let volume = self.volume();
+        let mut names: Vec<_> = volume
+            .read_dir("/")
+            .unwrap()
+            .map(|e| format!("/{}", e.unwrap().file_name().to_str().unwrap()))
+            .collect();
+        names.sort();
+        assert_eq!(names, self.model.files.keys().cloned().collect::<Vec<_>>());
+        for (name, content) in &self.model.files {
+            common::assert_content(volume, name, content);
+        }
+    }
+
+    fn step(&mut self, n: u64) {
+        match self.model.rng.below(100) {
+            0..45 => self.write(),
+            45..65 => self.read(),
+            65..78 => self.truncate(),
+            78..83 => self.rename(),
+            83..87 => self.unlink(),
+            87..92 => self.volume().drop_caches(),
+            _ => {}
+        }
+        if n % 500 == 250 {
+            self.volume().sync().unwrap();
+            self.check_image();
+        }
+        if n % 2000 == 1999 {
+            self.remount();
+        }
+    }
+}
+
+fn run(setup: &Setup, seed: u64, ops: u64) {
+    let seed = std::env::var("MODEL_SEED").map_or(seed, |s| s.parse().unwrap());
+    let ops = std::env::var("MODEL_OPS").map_or(ops, |s| s.parse().unwrap());
+    let mut run = Run::new(setup, seed);
+    for n in 0..ops {
+        run.step(n);
+    }
+    run.remount();
+    assert!(run.checks > 0);
+}
+
+#[test]
+fn plain_files() {
+    run(&Setup { compress: None, fill: Fill::Folio }, 1, 20_000);
+}
+
+#[test]
+fn lz4_small_clusters() {
+    let compress = Some((CompressAlgorithm::Lz4, 2));
+    run(&Setup { compress, fill: Fill::Folio }, 2, 20_000);
+}
+
+#[test]
+fn lz4_64k_clusters() {
+    let compress = Some((CompressAlgorithm::Lz4, 4));
+    run(&Setup { compress, fill: Fill::Folio }, 3, 20_000);
+}
+
+#[test]
+fn lz4_cluster_by_cluster() {
+    let compress = Some((CompressAlgorithm::Lz4, 4));
+    run(&Setup { compress, fill: Fill::Cluster }, 4, 15_000);
+}
+
+#[test]
+fn zstd_256k_clusters() {
+    let compress = Some((CompressAlgorithm::Zstd, 6));
+    run(&Setup { compress, fill: Fill::Folio }, 5, 15_000);
+}
+
+#[test]
+fn lzo_rle_1m_clusters() {
+    let compress = Some((CompressAlgorithm::LzoRle, 8));
+    run(&Setup { compress, fill: Fill::Folio }, 6, 10_000);
+}
