@@ -34,6 +34,19 @@ impl Fs {
         Ok(())
     }
 
+    /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
+    /// left. Only operations that add blocks ask; removing always goes on.
+    pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
+        let data = blocks + self.cache.dirty_blocks() as u64;
+        let nodes = self.dirty_bound();
+        if self.meta.segments.has_room(data, nodes) {
+            return Ok(());
+        }
+        self.flush_data()?;
+        self.write_checkpoint(CheckpointReason::Sync)?;
+        if self.meta.segments.has_room(blocks, 0) { Ok(()) } else { Err(Error::NoSpace) }
+    }
+
     /// An upper bound of the node blocks that a checkpoint would write now.
     fn dirty_bound(&self) -> u64 {
         let inodes = self.dirty.lock().len() as u64;

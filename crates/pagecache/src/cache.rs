@@ -22,8 +22,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 type PressureHandler = Box<dyn Fn() + Send + Sync>;
 
-/// How often the owner is asked to write back before a folio is made beyond the budget.
-const PRESSURE_ROUNDS: usize = 4;
+/// How often the cache waits for reads or asks the owner to write back before a folio is made beyond the budget.
+const PRESSURE_ROUNDS: usize = 8;
 
 /// Entries below which the queue is never swept.
 const SWEEP_MIN: usize = 1024;
@@ -167,7 +167,7 @@ impl PageCache {
             if let Some(granted) = self.settle(owned, order, order_min) {
                 return Some(granted);
             }
-            if need == Need::Spare || !self.relieve() {
+            if need == Need::Spare || !(self.wait_read_ahead() || self.relieve()) {
                 break;
             }
             owned += self.reclaim((1 << order_min) - owned);
@@ -192,6 +192,15 @@ impl PageCache {
         })?;
         self.uncharge(owned.saturating_sub(1 << granted));
         Some(granted)
+    }
+
+    /// Waits for one folio that is being read ahead, if there is any: it can be reclaimed then.
+    fn wait_read_ahead(&self) -> bool {
+        let folios = self.inner.queue.lock().folios.clone();
+        folios
+            .iter()
+            .filter_map(Weak::upgrade)
+            .any(|folio| folio.wait_read_ahead())
     }
 
     /// Asks the owner to write back; whether there was anybody to ask.

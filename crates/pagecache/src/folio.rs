@@ -155,6 +155,11 @@ impl Folio {
         }
     }
 
+    /// Waits while it is being read ahead; whether it was.
+    pub(crate) fn wait_read_ahead(&self) -> bool {
+        self.sync.wait_detached_read()
+    }
+
     /// Frees its memory but keeps the charge, which passes to the caller; the pages charged.
     pub(crate) fn take_charge(mut self) -> usize {
         std::mem::take(&mut self.charged)

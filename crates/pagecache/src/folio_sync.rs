@@ -126,6 +126,15 @@ impl FolioSync {
         state.read_error.take().map_or(Ok(()), Err)
     }
 
+    /// Waits while detached reads hold the lock; whether there were any. They end by themselves, so anybody may wait
+    /// who has not submitted them himself.
+    pub fn wait_detached_read(&self) -> bool {
+        let state = self.state.lock();
+        let detached = state.unlock_after_read;
+        drop(self.changed.wait_while(state, |s| s.unlock_after_read));
+        detached
+    }
+
     fn drop_pending(&self, mut state: MutexGuard<'_, FolioState>) {
         assert!(state.read_pending > 0, "each range ends once");
         state.read_pending -= 1;

@@ -228,6 +228,29 @@ fn writebacks_of_one_folio_follow_each_other() {
     });
 }
 
+/// Whoever needs memory waits for a detached read without taking the lock.
+#[test]
+fn a_detached_read_can_be_waited_for() {
+    model(Some(3), || {
+        let folio = Arc::new(FolioSync::default());
+        folio.lock();
+        folio.start_read();
+        let read = spawn_read(&folio, 0, true);
+        folio.detach_read();
+        let other = {
+            let folio = Arc::clone(&folio);
+            thread::spawn(move || {
+                folio.lock();
+                folio.unlock();
+            })
+        };
+        folio.wait_detached_read();
+        assert!(uptodate(&folio, 0));
+        read.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
 /// Reclaim tries the lock while a read is in flight: it never gets a folio that is being filled.
 #[test]
 fn reclaim_skips_a_folio_that_is_being_read() {

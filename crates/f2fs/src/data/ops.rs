@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use crate::options::Fill;
+use crate::stats;
 use blockdev::{Bio, DeviceError};
 use iomap::{Intent, Iomap, IomapKind, IomapOps, ReadBatch, ReadOps, WriteOps};
 use pagecache::{FolioError, LockedFolio, Mapping, RangeRead};
@@ -46,6 +47,17 @@ impl<'a> DataOps<'a> {
     }
 }
 
+impl DataOps<'_> {
+    /// Counts the compressed clusters that a write covers whole, so that it need not read them (row S9).
+    fn count_replaced(&self, iomap: &Iomap, range: &Range<u64>) {
+        if iomap.kind == IomapKind::Compressed {
+            let first = range.start.div_ceil(iomap.unit);
+            let end = range.end.min(iomap.end()) / iomap.unit;
+            stats::add(&self.fs.counters.clusters_not_read, end.saturating_sub(first));
+        }
+    }
+}
+
 impl IomapOps for DataOps<'_> {
     type Error = Error;
 
@@ -61,6 +73,7 @@ impl IomapOps for DataOps<'_> {
         drop(tree);
         if intent == Intent::Write {
             self.fs.note_dirty(self.inode);
+            self.count_replaced(&iomap, &range);
         }
         tracing::trace!(ino = %self.inode.ino, ?intent, ?iomap, "iomap begin");
         Ok(iomap)

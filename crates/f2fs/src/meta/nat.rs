@@ -134,7 +134,8 @@ impl Nat {
     /// The block of a node.
     ///
     /// # Errors
-    /// `Corrupt` if the nid does not exist or its address is not in MAIN, `Inconsistent` if the nid is free.
+    /// `Corrupt` if the nid does not exist or its address is not in MAIN, `Inconsistent` if the nid
+    /// is free.
     pub(crate) fn node_addr(&self, nid: Nid) -> Result<BlockAddr> {
         match self.get(nid)?.check(nid, &self.geometry)? {
             Some((_, addr)) => Ok(addr),
@@ -222,11 +223,6 @@ impl Nat {
     /// Nids that are free, those included that wait for the next checkpoint.
     pub(crate) fn free_nid_count(&self) -> u32 {
         self.state.read().free.count()
-    }
-
-    /// Entries that the next checkpoint has to write.
-    pub(crate) fn dirty_count(&self) -> usize {
-        self.state.read().dirty.len()
     }
 
     /// Where the next mount should look for a free nid.

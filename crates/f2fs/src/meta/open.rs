@@ -26,7 +26,8 @@ impl Metadata {
     /// Opens the volume on `device`. Nothing is written, and no orphan is freed.
     ///
     /// # Errors
-    /// `Unsupported` or `ReadOnly` for what is refused by name, `Corrupt` and `Inconsistent` for bad tables, the device's.
+    /// `Unsupported` or `ReadOnly` for what is refused by name, `Corrupt` and `Inconsistent` for bad
+    /// tables, the device's.
     pub(crate) fn open(device: Arc<Device>, mode: OpenMode) -> Result<Self> {
         let sb = read_super(&device)?;
         check_features(&device, &sb, mode)?;

@@ -55,6 +55,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     check_regular(inode)?;
     fs.check_writable()?;
     fs.balance()?;
+    fs.check_room((src.len() as u64).div_ceil(iomap::BLOCK_SIZE) + 1)?;
     let _alone = inode.rwsem.write();
     check_changeable(inode)?;
     let end = pos.checked_add(src.len() as u64).ok_or(Error::TooLarge)?;

@@ -40,6 +40,7 @@ pub(crate) fn create(
     }
     fs.check_writable()?;
     fs.balance()?;
+    fs.check_room(1)?;
     let _alone = parent.rwsem.write();
     check_parent(parent)?;
     if dir::lookup(fs, parent, new.name)?.is_some() {

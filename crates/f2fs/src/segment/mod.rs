@@ -95,7 +95,8 @@ impl Segments {
     /// Frees a block. It is not written again before the next checkpoint.
     ///
     /// # Errors
-    /// `Corrupt` if the address is not in MAIN, `Inconsistent` if the block was not valid; nothing changes then.
+    /// `Corrupt` if the address is not in MAIN, `Inconsistent` if the block was not valid; nothing
+    /// changes then.
     pub(crate) fn invalidate(&self, addr: BlockAddr) -> Result<()> {
         let addr = self.geometry.main_addr(addr.get())?;
         self.table.lock().invalidate(addr)
@@ -117,7 +118,8 @@ impl Segments {
     /// nothing.
     ///
     /// # Errors
-    /// `Corrupt` if the address is not in MAIN or the summary block has no valid kind; the device's.
+    /// `Corrupt` if the address is not in MAIN or the summary block has no valid kind; the
+    /// device's.
     pub(crate) fn owner(&self, addr: BlockAddr) -> Result<SummaryEntry> {
         let addr = self.geometry.main_addr(addr.get())?;
         let (segno, offset) = (

@@ -73,9 +73,9 @@ fn the_last_completion_unlocks_a_folio_that_was_read_ahead() {
                 0
             };
             if n % 3 == 2 {
-                mock.device.lose(n)
+                mock.device.lose(n);
             } else {
-                mock.device.release(n)
+                mock.device.release(n);
             }
         }
         assert!(!is_free(&mock, 0));

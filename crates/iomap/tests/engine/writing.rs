@@ -33,8 +33,7 @@ fn assert_stored(mock: &Mock, bytes: &[u8]) {
     mock.check_accounts();
     mock.flush().unwrap();
     assert_eq!(mock.cache.dirty_blocks(), 0);
-    mock.cache.drop_clean();
-    assert_eq!(mock.cache.stats().used_pages, 0);
+    mock.drop_cache();
     assert!(mock.read(0, bytes.len() + 10).unwrap() == bytes);
 }
 

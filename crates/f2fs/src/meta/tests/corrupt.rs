@@ -120,7 +120,8 @@ fn a_log_must_stand_at_a_free_block() {
     }
     let error = try_open(&device).unwrap_err();
     assert!(
-        matches!(error, Error::Inconsistent(Inconsistent::CursegNotFree { segno: s, .. }) if s == segno),
+        matches!(&error, Error::Inconsistent(Inconsistent::CursegNotFree { segno: s, .. })
+            if *s == segno),
         "{error}"
     );
 }

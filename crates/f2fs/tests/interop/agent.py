@@ -1,0 +1,267 @@
+# Runs inside the guest: obeys one command a line, and puts what it saw on the scratch device.
+#
+# The scratch device holds a pool of bytes that files are written from, then, at RESULT, the answer: its length in eight
+# bytes and its text. Paths and values are percent-encoded.
+import ctypes, errno, fcntl, hashlib, mmap, os, stat, struct, subprocess, sys
+from urllib.parse import quote_from_bytes, unquote_to_bytes as raw
+
+RESULT, MOUNT, SCRATCH = 16 << 20, b"/tmp/m", "/dev/ubda"
+FLAGS = 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x400 | 0x1000 | 0x10000 | 0x20000000 | 0x40000000
+TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", stat.S_IFCHR: "char",
+         stat.S_IFBLK: "block", stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+libc = ctypes.CDLL(None, use_errno=True)
+pool = os.open(SCRATCH, os.O_RDWR)
+answer, held = [], []
+
+
+def at(path):
+    return os.path.join(MOUNT, raw(path).lstrip(b"/"))
+
+
+def check(result):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def with_file(path, do, flags=os.O_RDWR):
+    fd = os.open(at(path), flags)
+    try:
+        return do(fd)
+    finally:
+        os.close(fd)
+
+
+def ioctl(path, number, arg=bytes(8), flags=os.O_RDWR):
+    return with_file(path, lambda fd: fcntl.ioctl(fd, number, arg), flags)
+
+
+def get_ioctl(fd, number, size):
+    try:
+        return fcntl.ioctl(fd, number, bytes(size))
+    except OSError:
+        return None
+
+
+def statx(path):
+    buffer = ctypes.create_string_buffer(256)
+    check(libc.statx(-100, path, 0x100, 0xFFF, buffer))
+    return buffer.raw
+
+
+def when(x, offset):
+    return "%d.%09d" % struct.unpack_from("<qI", x, offset)
+
+
+def read_all(fd, digest):
+    while chunk := os.read(fd, 1 << 20):
+        digest.update(chunk)
+
+
+def describe(path):
+    x = statx(path)
+    mask, links, uid, gid, mode = struct.unpack_from("<I12xIIIH", x, 0)
+    size, blocks = struct.unpack_from("<QQ", x, 40)
+    kind = TYPES[stat.S_IFMT(mode)]
+    out = {"type": kind, "mode": "%o" % (mode & 0o7777), "uid": uid, "gid": gid, "size": size, "links": links,
+           "blocks": blocks // 8, "atime": when(x, 64), "ctime": when(x, 96), "mtime": when(x, 112)}
+    if mask & 0x800:
+        out["crtime"] = when(x, 80)
+    if kind in ("char", "block"):
+        out["device"] = "%d:%d" % struct.unpack_from("<II", x, 128)
+    if kind == "symlink":
+        out["target"] = quote_from_bytes(os.readlink(path))
+    names = sorted(os.listxattr(path, follow_symlinks=False))
+    out["xattrs"] = ",".join(n + "=" + os.getxattr(path, n, follow_symlinks=False).hex() for n in names)
+    if kind in ("file", "dir"):
+        describe_open(path, kind, out)
+    return out
+
+
+def describe_open(path, kind, out):
+    fd = os.open(path, os.O_RDONLY)
+    flags = get_ioctl(fd, 0x80086601, 8)
+    flags = struct.unpack_from("<I", flags)[0] & FLAGS
+    out["flags"] = "%x" % flags
+    version = get_ioctl(fd, 0x80087601, 8)
+    out["generation"] = struct.unpack_from("<I", version)[0]
+    project = get_ioctl(fd, 0x801C581F, 28)
+    out["project"] = struct.unpack_from("<I", project, 12)[0]
+    if kind == "file":
+        digest = hashlib.sha256()
+        read_all(fd, digest)
+        out["sha256"] = digest.hexdigest()
+        if flags & 4:
+            option, saved = get_ioctl(fd, 0x8002F515, 2), get_ioctl(fd, 0x8008F511, 8)
+            out["compression"] = "%d:%d" % tuple(option) + ":%d" % struct.unpack("<Q", saved)
+    os.close(fd)
+
+
+def manifest(label):
+    answer.append("== " + label)
+    paths = [MOUNT]
+    for folder, dirs, files in os.walk(MOUNT):
+        paths += [os.path.join(folder, name) for name in dirs + files]
+    for path in paths:
+        fields = " ".join("%s=%s" % (k, v) for k, v in describe(path).items())
+        answer.append(quote_from_bytes(path[len(MOUNT):] or b"/") + " " + fields)
+
+
+def mount(device, options="noatime"):
+    os.makedirs(MOUNT, exist_ok=True)
+    device = ctypes.c_char_p(device.encode())
+    check(libc.mount(device, MOUNT, b"f2fs", 1024 if "noatime" in options else 0,
+                     options.replace("noatime", "").strip(",").encode()))
+
+
+def create(path, mode, algorithm="-", log="0"):
+    fd = os.open(at(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, int(mode, 8))
+    os.fchmod(fd, int(mode, 8))
+    if algorithm != "-":
+        flags = struct.unpack_from("<I", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
+        fcntl.ioctl(fd, 0x40086602, struct.pack("<Q", flags | 4))
+        fcntl.ioctl(fd, 0x4002F516, bytes([int(algorithm), int(log)]))
+    os.close(fd)
+
+
+def write(path, pos, length, source):
+    pos, length, source = int(pos), int(length), int(source)
+    done = with_file(path, lambda fd: os.pwrite(fd, os.pread(pool, length, source), pos))
+    assert done == length
+
+
+def map_write(path, pos, length, source):
+    pos, length, source = int(pos), int(length), int(source)
+
+    def do(fd):
+        with mmap.mmap(fd, 0) as area:
+            area[pos:pos + length] = os.pread(pool, length, source)
+    with_file(path, do)
+
+
+def fallocate(path, mode, pos, length):
+    number = ctypes.c_int64
+    with_file(path, lambda fd: check(libc.fallocate(fd, int(mode), number(int(pos)), number(int(length)))))
+
+
+def remove_tree(path):
+    for folder, dirs, files in os.walk(at(path), topdown=False):
+        for name in files + [d for d in dirs if os.path.islink(os.path.join(folder, d))]:
+            os.unlink(os.path.join(folder, name))
+        for name in dirs:
+            if not os.path.islink(os.path.join(folder, name)):
+                os.rmdir(os.path.join(folder, name))
+    os.rmdir(at(path))
+
+
+def mknod(path, mode, major, minor):
+    os.mknod(at(path), int(mode, 8), os.makedev(int(major), int(minor)))
+    os.chmod(at(path), int(mode, 8) & 0o7777)
+
+
+def make_dir(path, mode):
+    os.mkdir(at(path))
+    os.chmod(at(path), int(mode, 8))
+
+
+def many(folder, count, name):
+    for n in range(int(count)):
+        os.close(os.open(os.path.join(at(folder), raw(name) + b"%d" % n), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+
+
+def change_flags(path, on, off):
+    def do(fd):
+        flags = struct.unpack_from("<I", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
+        fcntl.ioctl(fd, 0x40086602, struct.pack("<Q", flags & ~int(off, 16) | int(on, 16)))
+    with_file(path, do, os.O_RDONLY)
+
+
+def project(path, number):
+    def do(fd):
+        old = bytearray(fcntl.ioctl(fd, 0x801C581F, bytes(28)))
+        struct.pack_into("<I", old, 12, int(number))
+        fcntl.ioctl(fd, 0x401C5820, bytes(old))
+    with_file(path, do, os.O_RDONLY)
+
+
+def seal(path):
+    arg = struct.pack("<IIIIQIIQ", 1, 1, 4096, 0, 0, 0, 0, 0) + bytes(88)
+    ioctl(path, 0x40806685, arg, os.O_RDONLY)
+
+
+def hold(path):
+    held.append(os.open(at(path), os.O_RDWR))
+    os.unlink(at(path))
+
+
+def shell(text):
+    subprocess.run(["bash", "-ec", raw(text).decode()], check=True, cwd=MOUNT)
+
+
+def statfs():
+    s = os.statvfs(MOUNT)
+    answer.append("== statfs")
+    answer.append("%d %d %d %d" % (s.f_blocks, s.f_bfree, s.f_files, s.f_ffree))
+
+
+def fails(name, what, *args):
+    try:
+        COMMANDS[what](*args)
+    except OSError as error:
+        assert error.errno == getattr(errno, name), error
+    else:
+        raise AssertionError("no error")
+
+
+def rename_exchange(a, b):
+    check(libc.renameat2(-100, at(a), -100, at(b), 2))
+
+
+def drop_caches():
+    with open("/proc/sys/vm/drop_caches", "w") as file:
+        file.write("3")
+
+
+def release():
+    while held:
+        os.close(held.pop())
+
+
+COMMANDS = {
+    "mount": mount, "umount": lambda: check(libc.umount2(MOUNT, 0)), "manifest": manifest, "statfs": statfs,
+    "create": create, "write": write, "mapwrite": map_write, "fallocate": fallocate,
+    "truncate": lambda path, size: os.truncate(at(path), int(size)),
+    "mkdir": make_dir, "mknod": mknod, "many": many,
+    "symlink": lambda target, path: os.symlink(raw(target), at(path)),
+    "link": lambda old, new: os.link(at(old), at(new), follow_symlinks=False),
+    "rename": lambda old, new: os.rename(at(old), at(new)), "exchange": rename_exchange,
+    "unlink": lambda path: os.unlink(at(path)), "rmdir": lambda path: os.rmdir(at(path)), "rmtree": remove_tree,
+    "chmod": lambda path, mode: os.chmod(at(path), int(mode, 8)),
+    "chown": lambda path, uid, gid: os.lchown(at(path), int(uid), int(gid)),
+    "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
+    "setxattr": lambda path, name, value: os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
+    "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
+    "flags": change_flags, "project": project, "seal": seal, "hold": hold, "letgo": release,
+    "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),
+    "compress": lambda path: ioctl(path, 0xF518), "decompress": lambda path: ioctl(path, 0xF517),
+    "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),
+    "gc": lambda: ioctl("/", 0x4004F506, struct.pack("<I", 1), os.O_RDONLY),
+    "shutdown": lambda how: ioctl("/", 0x8004587D, struct.pack("<I", int(how)), os.O_RDONLY),
+    "fsync": lambda path: with_file(path, os.fsync), "sync": os.sync, "dropcaches": drop_caches,
+    "shell": shell, "fails": fails,
+}
+
+
+def main(commands):
+    for line in open(commands):
+        name, *args = line.split()
+        try:
+            COMMANDS[name](*args)
+        except Exception as error:
+            sys.exit("guest: %s: %r" % (line.strip()[:300], error))
+    text = "\n".join(answer).encode() + b"\n"
+    os.pwrite(pool, len(text).to_bytes(8, "little") + text, RESULT)
+    os.fsync(pool)
+
+
+main(sys.argv[1])

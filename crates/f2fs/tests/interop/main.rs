@@ -1,0 +1,26 @@
+//! The engine, the real kernel and `fsck.f2fs` take turns on the same volumes.
+//!
+//! Each side writes what the other has to read. Three witnesses must agree after every turn: what the kernel sees, what
+//! the engine sees, and for the content of files a model in memory that neither has touched. `fsck.f2fs` judges the
+//! volume in between.
+//!
+//! | module | what |
+//! |---|---|
+//! | `guest` | one start of the kernel: commands in, manifests out |
+//! | `manifest` | every attribute of every file, as either side sees it |
+//! | `ops` | operations that both sides and the model can do |
+//! | `pool` | the bytes that files are made of |
+//! | `rounds` | algorithms x cluster sizes, several turns |
+//! | `features` | volumes of every combination of features |
+//! | `kernel_made`, `engine_made` | things that only one side makes |
+//! | `cuts` | what a guest that was killed leaves |
+
+mod cuts;
+mod engine_made;
+mod features;
+mod guest;
+mod kernel_made;
+mod manifest;
+mod ops;
+mod pool;
+mod rounds;
