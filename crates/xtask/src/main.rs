@@ -1,0 +1,84 @@
+//! `cargo xtask`: the developer commands of this workspace.
+
+mod layers;
+mod run;
+mod setup;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Developer commands.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the tools the tests use (Debian packages), where they are missing.
+    Setup,
+    /// Formatting, lints and the rules of the house.
+    Check,
+    /// Everything that must pass: set-up, checks, all tests, loom models, docs.
+    Test,
+    /// Only the models of the folio protocol under loom.
+    Loom,
+}
+
+fn main() -> Result<()> {
+    match Args::parse().command {
+        Command::Setup => setup::install(),
+        Command::Check => check(),
+        Command::Test => test(),
+        Command::Loom => loom(),
+    }
+}
+
+fn check() -> Result<()> {
+    tidy::check()?;
+    layers::check()?;
+    run::cargo(&["fmt", "--all", "--check"])?;
+    run::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+fn test() -> Result<()> {
+    setup::install()?;
+    check()?;
+    // The command is started by its own tests and by those of others.
+    run::cargo(&["build", "--workspace", "--bins", "--examples"])?;
+    run::cargo(&["test", "--workspace"])?;
+    loom()?;
+    run::cargo_with(
+        &["doc", "--workspace", "--no-deps"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
+}
+
+/// Loom replaces the locks of the whole build, so it gets a build of its own.
+fn loom() -> Result<()> {
+    for package in ["pagecache", "iomap"] {
+        run::cargo_with(
+            &[
+                "test",
+                "--release",
+                "--package",
+                package,
+                "--test",
+                "loom",
+                "--target-dir",
+                "target/loom",
+            ],
+            &[("RUSTFLAGS", "--cfg loom")],
+        )?;
+    }
+    Ok(())
+}
