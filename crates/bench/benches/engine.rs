@@ -57,7 +57,7 @@ fn main() {
         log_cluster_size: LOG_CLUSTER,
         ..CompressDefaults::default()
     };
-    print_limits(&data, &lz4, threads, rounds);
+    print_limits(&data, lz4, threads, rounds);
 
     let mut cases = Vec::new();
     for (kind, compress) in [("plain", None), ("lz4 64K", Some(lz4))] {
@@ -98,7 +98,7 @@ fn default_dir() -> PathBuf {
     }
 }
 
-fn print_limits(data: &[u8], lz4: &CompressDefaults, threads: usize, rounds: usize) {
+fn print_limits(data: &[u8], lz4: CompressDefaults, threads: usize, rounds: usize) {
     let params = lz4.params().expect("valid defaults");
     let mut copies = vec![Vec::new(); REQUESTS.len()];
     let (mut encodes, mut decodes) = (Vec::new(), Vec::new());
@@ -106,9 +106,9 @@ fn print_limits(data: &[u8], lz4: &CompressDefaults, threads: usize, rounds: usi
         for (request, rates) in REQUESTS.iter().zip(&mut copies) {
             rates.push(limits::memcpy(data, *request));
         }
-        let (rate, clusters) = limits::encode(&params, data, threads);
+        let (rate, clusters) = limits::encode(params, data, threads);
         encodes.push(rate);
-        decodes.push(limits::decode(&params, &clusters, threads));
+        decodes.push(limits::decode(params, &clusters, threads));
     }
     for (request, rates) in REQUESTS.iter().zip(copies) {
         println!("memcpy {} KiB: {}", request >> 10, mb(median(rates)));

@@ -21,7 +21,7 @@ pub fn memcpy(bytes: &[u8], request: usize) -> Rate {
 pub type Clusters = Vec<Vec<u8>>;
 
 /// Encodes all clusters of `bytes` on `threads` threads; rate of the plain bytes, and the result.
-pub fn encode(params: &CodecParams, bytes: &[u8], threads: usize) -> (Rate, Clusters) {
+pub fn encode(params: CodecParams, bytes: &[u8], threads: usize) -> (Rate, Clusters) {
     let size = params.cluster_bytes();
     let clusters: Vec<&[u8]> = bytes.chunks_exact(size).collect();
     let share = clusters.len().div_ceil(threads);
@@ -45,9 +45,9 @@ thread_local! {
     static DECODER: std::cell::RefCell<Decoder> = std::cell::RefCell::default();
 }
 
-fn encode_one(params: &CodecParams, cluster: &[u8]) -> Vec<u8> {
+fn encode_one(params: CodecParams, cluster: &[u8]) -> Vec<u8> {
     let mut out = vec![0; cluster.len()];
-    let encoded = ENCODER.with_borrow_mut(|e| e.encode(params, cluster, &mut out));
+    let encoded = ENCODER.with_borrow_mut(|e| e.encode(&params, cluster, &mut out));
     match encoded.expect("whole clusters of valid parameters encode") {
         Encoded::Compressed { blocks } => out.truncate(blocks as usize * 4096),
         Encoded::Incompressible => out.clear(),
@@ -56,7 +56,7 @@ fn encode_one(params: &CodecParams, cluster: &[u8]) -> Vec<u8> {
 }
 
 /// Decodes clusters on `threads` threads; rate of the plain bytes.
-pub fn decode(params: &CodecParams, clusters: &Clusters, threads: usize) -> Rate {
+pub fn decode(params: CodecParams, clusters: &Clusters, threads: usize) -> Rate {
     let share = clusters.len().div_ceil(threads);
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -66,7 +66,7 @@ pub fn decode(params: &CodecParams, clusters: &Clusters, threads: usize) -> Rate
                 for cluster in part.iter().filter(|c| !c.is_empty()) {
                     DECODER
                         .with_borrow_mut(|d| {
-                            d.decode(params, cluster, f2fs_codec::Verify::Strict, &mut out)
+                            d.decode(&params, cluster, f2fs_codec::Verify::Strict, &mut out)
                         })
                         .expect("what was encoded decodes");
                     std::hint::black_box(&mut out);

@@ -26,7 +26,9 @@ pub(crate) struct CompressArgs {
 impl CompressArgs {
     /// What was chosen, for a root directory.
     pub(crate) fn root(&self) -> Result<Option<RootCompression>> {
-        let Some(chosen) = self.compress else { return Ok(None) };
+        let Some(chosen) = self.compress else {
+            return Ok(None);
+        };
         sized(chosen, self.cluster, self.checksum).map(Some)
     }
 

@@ -44,7 +44,10 @@ pub(crate) enum Failure {
 impl Failure {
     /// A failure with its message.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self::Error { code, message: message.into() }
+        Self::Error {
+            code,
+            message: message.into(),
+        }
     }
 
     /// A failed operation.
@@ -60,6 +63,12 @@ impl Failure {
     /// About a path.
     pub(crate) fn at(path: &Path, message: impl std::fmt::Display) -> Self {
         Self::failed(format!("{}: {message}", shown(path)))
+    }
+
+    /// An error of the engine about a path on the volume.
+    pub(crate) fn of_volume(path: &Path, error: &f2fs::Error) -> Self {
+        let advice = advice(error).map_or(String::new(), |advice| format!("; {advice}"));
+        Self::new(code_of(error), format!("{}: {error}{advice}", shown(path)))
     }
 
     /// Whether what follows would fail the same way, so that a command over many files stops.
@@ -113,10 +122,7 @@ pub(crate) trait At<T> {
 
 impl<T> At<T> for f2fs::Result<T> {
     fn at(self, path: &Path) -> Result<T> {
-        self.map_err(|error| {
-            let advice = advice(&error).map_or(String::new(), |advice| format!("; {advice}"));
-            Failure::new(code_of(&error), format!("{}: {error}{advice}", shown(path)))
-        })
+        self.map_err(|error| Failure::of_volume(path, &error))
     }
 }
 
@@ -191,7 +197,10 @@ pub(crate) fn cannot_open(image: &Path, error: &f2fs::Error) -> Failure {
             _ => format!("{image}: cannot be opened: {open}"),
         },
         Error::Corrupt(corrupt)
-            if matches!(corrupt.kind, CorruptKind::SbMagic { .. } | CorruptKind::Truncated { .. }) =>
+            if matches!(
+                corrupt.kind,
+                CorruptKind::SbMagic { .. } | CorruptKind::Truncated { .. }
+            ) =>
         {
             format!("{image}: not an F2FS volume; make one with: f2fs mkfs {image}")
         }
@@ -220,7 +229,10 @@ mod tests {
         assert_eq!(code, Code::NoSpace);
         assert!(text.starts_with("/a\\nb: no space left") && text.contains("larger volume"));
         let (code, text) = message(Err::<(), _>(Errno::ACCESS).at(Path::new("x")));
-        assert_eq!((code, text.as_str()), (Code::Failed, "x: permission denied"));
+        assert_eq!(
+            (code, text.as_str()),
+            (Code::Failed, "x: permission denied")
+        );
     }
 
     #[test]

@@ -18,7 +18,11 @@ impl Progress {
     /// A bar that ends at `total` bytes; a moving mark if the total is unknown.
     pub(crate) fn new(total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-        let template = if total.is_some() { WITH_TOTAL } else { WITHOUT_TOTAL };
+        let template = if total.is_some() {
+            WITH_TOTAL
+        } else {
+            WITHOUT_TOTAL
+        };
         let style = ProgressStyle::with_template(template).expect("the templates are valid");
         bar.set_style(style);
         Self { bar, problems: 0 }

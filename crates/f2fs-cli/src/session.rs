@@ -22,7 +22,10 @@ pub(crate) fn with_options<T>(
     options: &VolumeOptions,
     command: impl FnOnce(&Volume) -> Result<T>,
 ) -> Result<T> {
-    let options = VolumeOptions { read_only: true, ..options.clone() };
+    let options = VolumeOptions {
+        read_only: true,
+        ..options.clone()
+    };
     let volume = Volume::open(image, &options).map_err(|error| cannot_open(image, &error))?;
     let result = command(&volume);
     if let Some(format) = engine.stats {
@@ -41,7 +44,11 @@ pub(crate) fn writing<T>(
     let volume = Volume::open(image, &options).map_err(|error| cannot_open(image, &error))?;
     let result = command(&volume);
     // The counters are those of all the work, so it has to be on the device before they are read.
-    let synced = if engine.stats.is_some() { volume.sync().at(image) } else { Ok(()) };
+    let synced = if engine.stats.is_some() {
+        volume.sync().at(image)
+    } else {
+        Ok(())
+    };
     if let Some(format) = engine.stats {
         stats::print(format, &volume.stats());
     }

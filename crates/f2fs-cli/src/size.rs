@@ -5,18 +5,24 @@ const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
 
 /// Reads a number of bytes: digits, then nothing, `K`, `KiB` (1024) or `KB` (1000), and so on for M, G, T and P.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (digits, suffix) = text.split_at(end);
     let bad = || "use a number with an optional suffix K, M, G or T, for example 64K".to_owned();
     let number: u64 = digits.parse().map_err(|_| bad())?;
     let factor = factor(suffix).ok_or_else(bad)?;
-    number.checked_mul(factor).ok_or_else(|| "too large".to_owned())
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "too large".to_owned())
 }
 
 fn factor(suffix: &str) -> Option<u64> {
     let suffix = suffix.to_ascii_uppercase();
     let mut chars = suffix.chars();
-    let Some(unit) = chars.next() else { return Some(1) };
+    let Some(unit) = chars.next() else {
+        return Some(1);
+    };
     if suffix == "B" {
         return Some(1);
     }
@@ -28,23 +34,29 @@ fn factor(suffix: &str) -> Option<u64> {
     }
 }
 
-/// A number of bytes in the largest unit of 1024 that fits, with one decimal below 10.
+/// A number of bytes in the largest unit of 1024 that fits, with one decimal.
 pub(crate) fn human(bytes: u64) -> String {
-    let mut unit = None;
-    let mut value = bytes as f64;
-    let mut units = UNITS.iter();
-    while value >= 1023.95 {
-        let Some(next) = units.next() else { break };
-        value /= 1024.0;
-        unit = Some(next);
+    if bytes < 1024 {
+        return format!("{bytes} B");
     }
-    match unit {
-        None => format!("{bytes} B"),
-        Some(unit) => format!("{value:.1} {unit}iB"),
+    let mut tenths = u128::from(bytes) * 10;
+    for unit in UNITS {
+        // The last step rounds; so 1023.96 KiB is 1.0 MiB.
+        let rounded = (tenths + 512) / 1024;
+        if rounded < 10 * 1024 || unit == UNITS[UNITS.len() - 1] {
+            return format!("{}.{} {unit}iB", rounded / 10, rounded % 10);
+        }
+        tenths /= 1024;
     }
+    unreachable!("the last unit is always taken")
 }
 
 /// Bytes a second.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a figure for people"
+)]
 pub(crate) fn rate(bytes: u64, seconds: f64) -> String {
     if seconds <= 0.0 {
         return "-".to_owned();
@@ -72,7 +84,17 @@ mod tests {
         for (text, bytes) in good {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
-        for bad in ["", "K", "-1", "1X", "1KK", "1.5G", " 1", "1 K", "99999999999999999999"] {
+        for bad in [
+            "",
+            "K",
+            "-1",
+            "1X",
+            "1KK",
+            "1.5G",
+            " 1",
+            "1 K",
+            "99999999999999999999",
+        ] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
         assert_eq!(parse_size("99999999P"), Err("too large".to_owned()));

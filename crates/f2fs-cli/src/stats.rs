@@ -29,14 +29,17 @@ pub(crate) struct Report {
     device_writes: u64,
     device_written_bytes: u64,
     device_flushes: u64,
-    device_discards: u64,
     largest_bio: u64,
 }
 
 impl Report {
     /// Of the engine's counters.
     pub(crate) fn new(stats: &Stats) -> Self {
-        let Stats { cache, data, device } = stats;
+        let Stats {
+            cache,
+            data,
+            device,
+        } = stats;
         Self {
             folios_by_order: cache.folios_by_order.to_vec(),
             folios_reclaimed: cache.reclaimed,
@@ -58,7 +61,6 @@ impl Report {
             device_writes: device.writes,
             device_written_bytes: device.written_bytes,
             device_flushes: device.flushes,
-            device_discards: device.discards,
             largest_bio: device.largest_bio,
         }
     }
@@ -66,6 +68,35 @@ impl Report {
     /// Folios by their size, those that were made at all: `1.9 MiB x 3`.
     pub(crate) fn folios(&self) -> String {
         folios_text(&self.folios_by_order)
+    }
+
+    /// Clusters by how they were written.
+    pub(crate) fn clusters(&self) -> String {
+        format!(
+            "clusters: {} compressed, {} incompressible, {} raw (ends of files, holes)",
+            self.clusters_compressed, self.clusters_incompressible, self.clusters_raw
+        )
+    }
+
+    /// What compression saved of `bytes`.
+    pub(crate) fn saved(&self, bytes: u64) -> String {
+        let saved = self.blocks_saved * 4096;
+        let percent = (saved * 100).checked_div(bytes).unwrap_or(0);
+        format!(
+            "blocks saved: {} ({}, {percent}% of the bytes)",
+            self.blocks_saved,
+            human(saved)
+        )
+    }
+
+    /// Writes to the device.
+    pub(crate) fn bios(&self) -> String {
+        format!(
+            "device writes: {} of {} in all, the largest of file data {}",
+            self.device_writes,
+            human(self.device_written_bytes),
+            human(self.largest_bio)
+        )
     }
 }
 
@@ -76,7 +107,11 @@ pub(crate) fn folios_text(by_order: &[u64]) -> String {
         let separator = if text.is_empty() { "" } else { ", " };
         let _ = write!(text, "{separator}{} x {count}", human(4096 << order));
     }
-    if text.is_empty() { "none".to_owned() } else { text }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
+    }
 }
 
 /// Prints the counters on standard error.
@@ -98,11 +133,23 @@ fn text(r: &Report) -> String {
         let _ = writeln!(text, "{name:<22} {value}");
     };
     line("folios made", r.folios());
-    line("folios reclaimed", format!("{} ({} over the budget)", r.folios_reclaimed, r.folios_over_budget));
+    line(
+        "folios reclaimed",
+        format!(
+            "{} ({} over the budget)",
+            r.folios_reclaimed, r.folios_over_budget
+        ),
+    );
     line("cache, at most", human(r.cache_bytes_max));
-    line("bytes in, out", format!("{}, {}", human(r.bytes_in), human(r.bytes_out)));
+    line(
+        "bytes in, out",
+        format!("{}, {}", human(r.bytes_in), human(r.bytes_out)),
+    );
     line("clusters read", r.clusters_read.to_string());
-    line("clusters not read", format!("{} (a write replaced them whole)", r.clusters_not_read));
+    line(
+        "clusters not read",
+        format!("{} (a write replaced them whole)", r.clusters_not_read),
+    );
     line(
         "clusters written",
         format!(
@@ -110,8 +157,17 @@ fn text(r: &Report) -> String {
             r.clusters_compressed, r.clusters_incompressible, r.clusters_raw
         ),
     );
-    line("blocks saved", format!("{} ({})", r.blocks_saved, human(r.blocks_saved * 4096)));
-    line("blocks written", format!("{} data, {} node", r.raw_blocks_written, r.node_blocks_written));
+    line(
+        "blocks saved",
+        format!("{} ({})", r.blocks_saved, human(r.blocks_saved * 4096)),
+    );
+    line(
+        "blocks written",
+        format!(
+            "{} data, {} node",
+            r.raw_blocks_written, r.node_blocks_written
+        ),
+    );
     line("checkpoints", r.checkpoints.to_string());
     line(
         "device reads",
@@ -125,12 +181,11 @@ fn text(r: &Report) -> String {
     line(
         "device writes",
         format!(
-            "{} of {} ({} on average), {} flushes, {} discards",
+            "{} of {} ({} on average), {} flushes",
             r.device_writes,
             human(r.device_written_bytes),
             average(r.device_written_bytes, r.device_writes),
             r.device_flushes,
-            r.device_discards
         ),
     );
     line("largest bio", human(r.largest_bio));
@@ -143,7 +198,10 @@ mod tests {
 
     #[test]
     fn only_orders_in_use_are_listed() {
-        assert_eq!(folios_text(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 2]), "4.0 KiB x 3, 2.0 MiB x 2");
+        assert_eq!(
+            folios_text(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 2]),
+            "4.0 KiB x 3, 2.0 MiB x 2"
+        );
         assert_eq!(folios_text(&[0; 10]), "none");
     }
 }

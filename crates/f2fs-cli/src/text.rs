@@ -71,16 +71,21 @@ impl JsonName {
     /// Of a name or path.
     pub(crate) fn new(name: &OsStr) -> Self {
         let name_hex = name.to_str().is_none().then(|| hex(name.as_bytes()));
-        Self { name: name.to_string_lossy().into_owned(), name_hex }
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            name_hex,
+        }
     }
 }
 
 /// Bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The type as one word.
@@ -137,7 +142,11 @@ pub(crate) const FLAG_LETTERS: [(char, InodeFlags); 9] = [
 
 /// The letters of the flags that are set.
 pub(crate) fn flag_string(flags: InodeFlags) -> String {
-    FLAG_LETTERS.iter().filter(|(_, flag)| flags.contains(*flag)).map(|(letter, _)| letter).collect()
+    FLAG_LETTERS
+        .iter()
+        .filter(|(_, flag)| flags.contains(*flag))
+        .map(|(letter, _)| letter)
+        .collect()
 }
 
 /// A time in UTC, to the second: `2024-02-29 12:34:56`.

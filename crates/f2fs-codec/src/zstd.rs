@@ -9,7 +9,7 @@ use crate::error::{CodecError, CorruptReason};
 use crate::params::CodecParams;
 use f2fs_format::CompressAlgorithm;
 use zstd_safe::zstd_sys::ZSTD_ErrorCode;
-use zstd_safe::{CCtx, CParameter, DCtx, ErrorCode};
+use zstd_safe::{CCtx, CParameter, DCtx, ErrorCode, ResetDirective};
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Smallest logarithm of a window.
@@ -52,6 +52,8 @@ impl ZstdEncoder {
     }
 
     fn set(&mut self, (level, window_log): (u8, u32)) -> Result<(), ErrorCode> {
+        // A cluster that did not fit left its frame open; nothing can be set before that is dropped.
+        self.context.reset(ResetDirective::SessionOnly)?;
         for parameter in [
             CParameter::CompressionLevel(i32::from(level)),
             CParameter::WindowLog(window_log),

@@ -8,7 +8,9 @@ use f2fs::{
 use std::io::Write;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let image = std::env::args().nth(1).ok_or("usage: compressed_log IMAGE")?;
+    let image = std::env::args()
+        .nth(1)
+        .ok_or("usage: compressed_log IMAGE")?;
     let mut format = FormatOptions::new(128 << 20);
     format.compress = Some(RootCompression {
         algorithm: CompressAlgorithm::Zstd,

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let image = std::env::args().nth(1).ok_or("usage: list_tree IMAGE")?;
-    let options = VolumeOptions { read_only: true, ..VolumeOptions::default() };
+    let options = VolumeOptions {
+        read_only: true,
+        ..VolumeOptions::default()
+    };
     let volume = Volume::open(&image, &options)?;
     let mut directories = vec![PathBuf::from("/")];
     while let Some(dir) = directories.pop() {

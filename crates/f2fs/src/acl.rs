@@ -51,7 +51,11 @@ pub(crate) fn to_system(value: &[u8]) -> Result<Vec<u8>> {
     while at < value.len() {
         let with_id = has_id(u16_at(value, at)?)?;
         out.extend_from_slice(value.get(at..at + 4).ok_or(BAD)?);
-        let id = if with_id { u32_at(value, at + 4)? } else { NO_ID };
+        let id = if with_id {
+            u32_at(value, at + 4)?
+        } else {
+            NO_ID
+        };
         out.extend_from_slice(&id.to_le_bytes());
         at += if with_id { 8 } else { 4 };
     }
@@ -81,9 +85,13 @@ mod tests {
     #[test]
     fn both_forms_convert_into_each_other() {
         let mut system = 2u32.to_le_bytes().to_vec();
-        for (tag, permissions, id) in
-            [(1u16, 6u16, NO_ID), (2, 7, 1000), (4, 4, NO_ID), (0x10, 5, NO_ID), (0x20, 0, NO_ID)]
-        {
+        for (tag, permissions, id) in [
+            (1u16, 6u16, NO_ID),
+            (2, 7, 1000),
+            (4, 4, NO_ID),
+            (0x10, 5, NO_ID),
+            (0x20, 0, NO_ID),
+        ] {
             system.extend_from_slice(&tag.to_le_bytes());
             system.extend_from_slice(&permissions.to_le_bytes());
             system.extend_from_slice(&id.to_le_bytes());
@@ -96,7 +104,12 @@ mod tests {
 
     #[test]
     fn malformed_lists_are_refused() {
-        for bad in [&b""[..], b"\x02\0\0\0\x01", b"\x03\0\0\0", b"\x02\0\0\0\x07\0\0\0\0\0\0\0"] {
+        for bad in [
+            &b""[..],
+            b"\x02\0\0\0\x01",
+            b"\x03\0\0\0",
+            b"\x02\0\0\0\x07\0\0\0\0\0\0\0",
+        ] {
             assert!(to_volume(bad).is_err());
         }
         assert!(to_system(b"\x01\0\0\0\x02\0\x07\0").is_err());

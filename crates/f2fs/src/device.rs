@@ -31,8 +31,6 @@ pub struct DeviceCounters {
     pub written_bytes: u64,
     /// Flushes.
     pub flushes: u64,
-    /// Discards.
-    pub discards: u64,
     /// Bytes of the largest single transfer of file data.
     pub largest_bio: u64,
 }
@@ -44,7 +42,6 @@ struct Counters {
     writes: AtomicU64,
     written_bytes: AtomicU64,
     flushes: AtomicU64,
-    discards: AtomicU64,
     largest_bio: AtomicU64,
 }
 
@@ -156,15 +153,6 @@ impl Device {
         self.latch(result)
     }
 
-    /// Tells the device that `count` blocks from `addr` on hold nothing any more.
-    pub(crate) fn discard(&self, addr: BlockAddr, count: u32) -> Result<()> {
-        self.check_running()?;
-        self.counters.discards.fetch_add(1, Ordering::Relaxed);
-        Ok(self
-            .inner
-            .discard(addr.byte_pos(), u64::from(count) << BLOCK_BITS)?)
-    }
-
     /// Why the volume stopped writing, if it did.
     pub(crate) fn stopped(&self) -> Option<String> {
         if !self.is_stopped.load(Ordering::Acquire) {
@@ -189,7 +177,6 @@ impl Device {
             writes: get(&self.counters.writes),
             written_bytes: get(&self.counters.written_bytes),
             flushes: get(&self.counters.flushes),
-            discards: get(&self.counters.discards),
             largest_bio: get(&self.counters.largest_bio),
         }
     }

@@ -105,7 +105,11 @@ pub struct OpenError {
 
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> Self {
-        Self { kind: error.kind(), errno: error.raw_os_error(), message: error.to_string() }
+        Self {
+            kind: error.kind(),
+            errno: error.raw_os_error(),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -142,7 +146,11 @@ impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind;
         let kind = std::io::Error::from_raw_os_error(error.errno()).kind();
-        let kind = if kind == ErrorKind::Other { ErrorKind::InvalidData } else { kind };
+        let kind = if kind == ErrorKind::Other {
+            ErrorKind::InvalidData
+        } else {
+            kind
+        };
         Self::new(kind, error)
     }
 }

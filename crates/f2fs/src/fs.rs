@@ -124,7 +124,9 @@ impl Fs {
     /// Refuses if the volume must not be changed.
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.options.read_only {
-            return Err(Error::ReadOnly("the volume was opened read-only".to_owned()));
+            return Err(Error::ReadOnly(
+                "the volume was opened read-only".to_owned(),
+            ));
         }
         match self.meta.device.stopped() {
             Some(reason) => Err(Error::Shutdown(reason)),
@@ -135,12 +137,18 @@ impl Fs {
     /// Starts a change of metadata.
     pub(crate) fn start_op(&self) -> OpGuard<'_> {
         self.changed.store(true, Ordering::Release);
-        OpGuard { _lock: OpLock::Shared(self.op.read()), _scope: NoWritebackScope::enter() }
+        OpGuard {
+            _lock: OpLock::Shared(self.op.read()),
+            _scope: NoWritebackScope::enter(),
+        }
     }
 
     /// Waits for all operations to end and keeps new ones from starting.
     pub(crate) fn freeze(&self) -> OpGuard<'_> {
-        OpGuard { _lock: OpLock::Frozen(self.op.write()), _scope: NoWritebackScope::enter() }
+        OpGuard {
+            _lock: OpLock::Frozen(self.op.write()),
+            _scope: NoWritebackScope::enter(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -175,16 +183,30 @@ impl Fs {
         let old = self.meta.nat.get(nid)?;
         self.meta.nat.set_addr(nid, ino, addr)?;
         if !old.is_free() {
-            self.meta.segments.invalidate(self.meta.geometry.main_addr(old.addr)?)?;
+            self.meta
+                .segments
+                .invalidate(self.meta.geometry.main_addr(old.addr)?)?;
         }
         Ok(())
+    }
+
+    /// A nid for a new node, with room for its block.
+    pub(crate) fn take_nid(&self) -> Result<Nid> {
+        let nid = self.meta.nat.alloc_nid()?;
+        if let Err(error) = self.meta.space.reserve_node() {
+            self.meta.nat.return_nid(nid);
+            return Err(error);
+        }
+        Ok(nid)
     }
 
     /// Frees a node's block and nid.
     pub(crate) fn release_node_block(&self, nid: Nid) -> Result<()> {
         let old = self.meta.nat.get(nid)?;
         if !old.is_free() {
-            self.meta.segments.invalidate(self.meta.geometry.main_addr(old.addr)?)?;
+            self.meta
+                .segments
+                .invalidate(self.meta.geometry.main_addr(old.addr)?)?;
         }
         self.meta.nat.free_nid(nid)?;
         self.meta.space.release_node()

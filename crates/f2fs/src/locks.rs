@@ -6,9 +6,8 @@
 //! | [`INODE`] | an inode's operations, directory before child, else ascending ino | one operation |
 //! | [`CHECKPOINT`] | one checkpoint at a time | a whole checkpoint |
 //! | [`OP`] | shared by everything that changes metadata, exclusive for a checkpoint | one change, or one batch of writeback with its I/O |
-//! | [`FOLIO`] | a data folio, ascending index in one mapping | filling, copying, picking for writeback |
+//! | [`pagecache::FOLIO_RANK`] | a data folio, ascending index in one mapping | filling, copying, picking for writeback |
 //! | [`TREE`] | an inode's block and all nodes below it | one lookup or change of addresses |
-//! | [`NODE`] | the bytes of one node block, parent before child | one access |
 //! | [`NAT`] | node addresses and free nids | one lookup or change; reads NAT blocks |
 //! | [`CURSEG`] | the open log of one temperature | one allocation |
 //! | [`SIT`] | valid maps, free segments, dirty summaries | one change |
@@ -17,22 +16,18 @@
 use runtime::sync::Rank;
 
 /// Renames between directories.
-pub const RENAME: Rank = Rank::new(10, "rename");
+pub(crate) const RENAME: Rank = Rank::new(10, "rename");
 /// An inode's operations.
-pub const INODE: Rank = Rank::nesting(20, "inode");
+pub(crate) const INODE: Rank = Rank::nesting(20, "inode");
 /// One checkpoint at a time.
-pub const CHECKPOINT: Rank = Rank::new(30, "checkpoint");
+pub(crate) const CHECKPOINT: Rank = Rank::new(30, "checkpoint");
 /// Metadata changes (shared) against the checkpoint (exclusive).
-pub const OP: Rank = Rank::new(40, "op");
-/// A data folio.
-pub const FOLIO: Rank = pagecache::FOLIO_RANK;
+pub(crate) const OP: Rank = Rank::new(40, "op");
 /// An inode's node tree.
-pub const TREE: Rank = Rank::nesting(60, "inode tree");
-/// The bytes of a node block.
-pub const NODE: Rank = Rank::nesting(70, "node");
+pub(crate) const TREE: Rank = Rank::nesting(60, "inode tree");
 /// The node address table.
-pub const NAT: Rank = Rank::new(80, "nat");
+pub(crate) const NAT: Rank = Rank::new(80, "nat");
 /// The open log of one temperature.
-pub const CURSEG: Rank = Rank::new(90, "curseg");
+pub(crate) const CURSEG: Rank = Rank::new(90, "curseg");
 /// The segment information table.
-pub const SIT: Rank = Rank::new(100, "sit");
+pub(crate) const SIT: Rank = Rank::new(100, "sit");

@@ -43,7 +43,13 @@ impl Default for CompressDefaults {
 impl CompressDefaults {
     /// The codec's parameters; None if they contradict.
     pub fn params(&self) -> Option<CodecParams> {
-        CodecParams::new(self.algorithm, self.level, self.log_cluster_size, self.checksum).ok()
+        CodecParams::new(
+            self.algorithm,
+            self.level,
+            self.log_cluster_size,
+            self.checksum,
+        )
+        .ok()
     }
 }
 

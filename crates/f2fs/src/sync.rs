@@ -4,11 +4,11 @@
 //! A checkpoint takes CHECKPOINT, then OP exclusively. It may be asked for by a thread that holds an inode's lock,
 //! never by one that holds OP or anything below.
 
+use crate::checkpoint::CheckpointReason;
 use crate::data::flush::{flush_pages, flush_pages_in_op};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
-use crate::checkpoint::CheckpointReason;
 use crate::node::NodeWriter;
 use crate::stats;
 use std::sync::Arc;
@@ -28,7 +28,11 @@ impl Fs {
 
     /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already.
     pub(crate) fn make_room(&self, blocks: u64) -> Result<()> {
-        if self.meta.segments.wants_checkpoint(blocks + self.dirty_bound()) {
+        if self
+            .meta
+            .segments
+            .wants_checkpoint(blocks + self.dirty_bound())
+        {
             self.write_checkpoint(CheckpointReason::Sync)?;
         }
         Ok(())
@@ -44,7 +48,11 @@ impl Fs {
         }
         self.flush_data()?;
         self.write_checkpoint(CheckpointReason::Sync)?;
-        if self.meta.segments.has_room(blocks, 0) { Ok(()) } else { Err(Error::NoSpace) }
+        if self.meta.segments.has_room(blocks, 0) {
+            Ok(())
+        } else {
+            Err(Error::NoSpace)
+        }
     }
 
     /// An upper bound of the node blocks that a checkpoint would write now.
@@ -104,7 +112,8 @@ impl Fs {
         self.meta.write_checkpoint(reason)?;
         stats::add(&self.counters.checkpoints, 1);
         self.changed.store(false, Ordering::Release);
-        self.needs_umount.store(reason == CheckpointReason::Sync, Ordering::Release);
+        self.needs_umount
+            .store(reason == CheckpointReason::Sync, Ordering::Release);
         for inode in dirty {
             if !inode.mapping.is_dirty() {
                 self.forget_dirty(&inode);
@@ -131,7 +140,8 @@ impl Fs {
         for ino in self.meta.orphans.list() {
             let inode = self.inodes.get(self, ino)?;
             if inode.info().links != 0 {
-                let reason = format!("the orphan list names inode {ino}, which has links; run fsck");
+                let reason =
+                    format!("the orphan list names inode {ino}, which has links; run fsck");
                 return Err(Error::ReadOnly(reason));
             }
             let op = self.start_op();

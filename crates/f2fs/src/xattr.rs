@@ -23,7 +23,10 @@ pub enum SetXattr {
 
 /// All attributes of an inode.
 pub(crate) fn load(fs: &Fs, tree: &mut Tree) -> Result<Vec<XattrEntry>> {
-    let mut stream = tree.inode.inline_xattr().map_or_else(Vec::new, <[u8]>::to_vec);
+    let mut stream = tree
+        .inode
+        .inline_xattr()
+        .map_or_else(Vec::new, <[u8]>::to_vec);
     if let Some(nid) = tree.inode.xattr_nid() {
         let nid = fs.meta.geometry.nid(nid.get())?;
         let block = tree.load(fs, nid, XATTR_NODE_OFFSET)?;
@@ -41,7 +44,9 @@ pub(crate) fn change(
     how: SetXattr,
 ) -> Result<()> {
     let mut entries = load(fs, tree)?;
-    let at = entries.iter().position(|e| e.index == index && e.name == name);
+    let at = entries
+        .iter()
+        .position(|e| e.index == index && e.name == name);
     match (at, value, how) {
         (None, None, _) | (None, Some(_), SetXattr::Replace) => return Err(Error::NoAttribute),
         (Some(_), Some(_), SetXattr::Create) => return Err(Error::Exists),
@@ -55,7 +60,11 @@ pub(crate) fn change(
         if too_long {
             return Err(Error::Invalid("extended attribute too long"));
         }
-        entries.push(XattrEntry { index, name: name.to_vec(), value: value.to_vec() });
+        entries.push(XattrEntry {
+            index,
+            name: name.to_vec(),
+            value: value.to_vec(),
+        });
     }
     store(fs, tree, &entries)
 }

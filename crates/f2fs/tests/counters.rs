@@ -1,5 +1,7 @@
 //! What large folios and whole-cluster overwrites promise, counted.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{compressed, pattern, volume, volume_with};
@@ -9,7 +11,10 @@ const MIB: u64 = 1 << 20;
 
 fn file(volume: &Volume) -> f2fs::File {
     volume
-        .open_with("/file", &OpenOptions::new().read(true).write(true).create(true))
+        .open_with(
+            "/file",
+            &OpenOptions::new().read(true).write(true).create(true),
+        )
         .unwrap()
 }
 
@@ -39,7 +44,10 @@ fn an_aligned_overwrite_reads_nothing() {
     let (before, after) = counted(&volume, MIB, MIB as usize);
     assert_eq!(after.device.reads, before.device.reads);
     assert_eq!(after.data.clusters_read, before.data.clusters_read);
-    assert_eq!(after.data.clusters_not_read - before.data.clusters_not_read, 16);
+    assert_eq!(
+        after.data.clusters_not_read - before.data.clusters_not_read,
+        16
+    );
     volume.sync().unwrap();
     let written = volume.stats().data.clusters_compressed - before.data.clusters_compressed;
     assert_eq!(written, 16);
@@ -60,16 +68,27 @@ fn a_write_takes_one_folio_not_sixteen() {
     let (_image, volume) = cold_file(&VolumeOptions::default());
     let (before, after) = counted(&volume, MIB, MIB as usize);
     let made = |s: &Stats| s.cache.folios_by_order;
-    let new: Vec<u64> = made(&after).iter().zip(made(&before)).map(|(a, b)| a - b).collect();
+    let new: Vec<u64> = made(&after)
+        .iter()
+        .zip(made(&before))
+        .map(|(a, b)| a - b)
+        .collect();
     assert_eq!(new, [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
 }
 
 #[test]
 fn the_cluster_by_cluster_view_takes_sixteen() {
-    let options = VolumeOptions { fill: Fill::Cluster, max_order: 4, ..Default::default() };
+    let options = VolumeOptions {
+        fill: Fill::Cluster,
+        max_order: 4,
+        ..Default::default()
+    };
     let (_image, volume) = cold_file(&options);
     let (before, after) = counted(&volume, MIB, MIB as usize);
-    assert_eq!(after.cache.folios_by_order[4] - before.cache.folios_by_order[4], 16);
+    assert_eq!(
+        after.cache.folios_by_order[4] - before.cache.folios_by_order[4],
+        16
+    );
 }
 
 #[test]
@@ -78,7 +97,9 @@ fn overwriting_a_part_keeps_the_cluster_compressed() {
     let saved = |v: &Volume| file(v).clusters().unwrap().unwrap();
     let before = saved(&volume);
     for cluster in 0..64 {
-        file(&volume).write_all_at(cluster * 65_536, b"changed").unwrap();
+        file(&volume)
+            .write_all_at(cluster * 65_536, b"changed")
+            .unwrap();
     }
     volume.sync().unwrap();
     assert_eq!(saved(&volume).compressed, before.compressed);
@@ -113,7 +134,10 @@ fn plain_large_writes_are_few_bios() {
 
 #[test]
 fn the_cache_stays_in_its_budget() {
-    let options = VolumeOptions { cache_bytes: 16 << 20, ..Default::default() };
+    let options = VolumeOptions {
+        cache_bytes: 16 << 20,
+        ..Default::default()
+    };
     let lz4 = compressed(CompressAlgorithm::Lz4, 4);
     let (_image, volume) = volume_with(256 << 20, Some(lz4), &options);
     let chunk = pattern(MIB as usize, 3);
@@ -127,6 +151,10 @@ fn the_cache_stays_in_its_budget() {
         assert!(buffer == chunk, "MiB {n} differs");
     }
     let cache = volume.stats().cache;
-    assert!(cache.used_pages_max <= 16 << 8, "{} pages used", cache.used_pages_max);
+    assert!(
+        cache.used_pages_max <= 16 << 8,
+        "{} pages used",
+        cache.used_pages_max
+    );
     assert_eq!(cache.over_budget, 0);
 }

@@ -4,6 +4,8 @@
 //! fsck.f2fs looks at the image after checkpoints. 100,000 operations run over six set-ups; `MODEL_SEED` and
 //! `MODEL_OPS` run one seed for longer.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{noise, pattern, volume_with};
@@ -36,12 +38,25 @@ struct Run {
 
 impl Run {
     fn new(setup: &Setup, seed: u64) -> Self {
-        let mut options = VolumeOptions { cache_bytes: 16 << 20, fill: setup.fill, ..Default::default() };
+        let mut options = VolumeOptions {
+            cache_bytes: 16 << 20,
+            fill: setup.fill,
+            ..Default::default()
+        };
         options.nocompress_extensions.push("raw".to_owned());
         let compress = setup.compress.map(|(a, log)| common::compressed(a, log));
         let (image, volume) = volume_with(160 << 20, compress, &options);
-        let model = Model { rng: Rng::seeded(seed), files: BTreeMap::new() };
-        Self { image, volume: Some(volume), options, model, checks: 0 }
+        let model = Model {
+            rng: Rng::seeded(seed),
+            files: BTreeMap::new(),
+        };
+        Self {
+            image,
+            volume: Some(volume),
+            options,
+            model,
+            checks: 0,
+        }
     }
 
     fn volume(&self) -> &Volume {
@@ -51,7 +66,11 @@ impl Run {
     fn name(&mut self) -> String {
         let n = self.model.rng.below(FILES);
         // Some files stay plain in a compressed directory.
-        if n % 3 == 0 { format!("/file{n}.raw") } else { format!("/file{n}") }
+        if n.is_multiple_of(3) {
+            format!("/file{n}.raw")
+        } else {
+            format!("/file{n}")
+        }
     }
 
     fn open(&self, name: &str) -> File {
@@ -109,22 +128,38 @@ impl Run {
             _ => self.model.rng.below(10_000),
         };
         self.open(&name).set_len(size).unwrap();
-        self.model.files.entry(name).or_default().resize(size as usize, 0);
+        self.model
+            .files
+            .entry(name)
+            .or_default()
+            .resize(size as usize, 0);
     }
 
     fn read(&mut self) {
         let name = self.name();
         let (pos, len) = self.range();
         let Some(content) = self.model.files.get(&name) else {
-            assert!(matches!(self.volume().open_file(&name), Err(Error::NotFound)));
+            assert!(matches!(
+                self.volume().open_file(&name),
+                Err(Error::NotFound)
+            ));
             return;
         };
         let mut buf = vec![0xEE; len as usize];
-        let n = self.volume().open_file(&name).unwrap().read_at(pos, &mut buf).unwrap();
+        let n = self
+            .volume()
+            .open_file(&name)
+            .unwrap()
+            .read_at(pos, &mut buf)
+            .unwrap();
         let expected = content.get(pos as usize..).unwrap_or(&[]);
         let expected = &expected[..expected.len().min(len as usize)];
         let differs = buf[..n].iter().zip(expected).position(|(a, b)| a != b);
-        assert_eq!((n, differs), (expected.len(), None), "{name}: {len} bytes at {pos}");
+        assert_eq!(
+            (n, differs),
+            (expected.len(), None),
+            "{name}: {len} bytes at {pos}"
+        );
     }
 
     fn rename(&mut self) {
@@ -210,35 +245,77 @@ fn run(setup: &Setup, seed: u64, ops: u64) {
 
 #[test]
 fn plain_files() {
-    run(&Setup { compress: None, fill: Fill::Folio }, 1, 20_000);
+    run(
+        &Setup {
+            compress: None,
+            fill: Fill::Folio,
+        },
+        1,
+        20_000,
+    );
 }
 
 #[test]
 fn lz4_small_clusters() {
     let compress = Some((CompressAlgorithm::Lz4, 2));
-    run(&Setup { compress, fill: Fill::Folio }, 2, 20_000);
+    run(
+        &Setup {
+            compress,
+            fill: Fill::Folio,
+        },
+        2,
+        20_000,
+    );
 }
 
 #[test]
 fn lz4_64k_clusters() {
     let compress = Some((CompressAlgorithm::Lz4, 4));
-    run(&Setup { compress, fill: Fill::Folio }, 3, 20_000);
+    run(
+        &Setup {
+            compress,
+            fill: Fill::Folio,
+        },
+        3,
+        20_000,
+    );
 }
 
 #[test]
 fn lz4_cluster_by_cluster() {
     let compress = Some((CompressAlgorithm::Lz4, 4));
-    run(&Setup { compress, fill: Fill::Cluster }, 4, 15_000);
+    run(
+        &Setup {
+            compress,
+            fill: Fill::Cluster,
+        },
+        4,
+        15_000,
+    );
 }
 
 #[test]
 fn zstd_256k_clusters() {
     let compress = Some((CompressAlgorithm::Zstd, 6));
-    run(&Setup { compress, fill: Fill::Folio }, 5, 15_000);
+    run(
+        &Setup {
+            compress,
+            fill: Fill::Folio,
+        },
+        5,
+        15_000,
+    );
 }
 
 #[test]
 fn lzo_rle_1m_clusters() {
     let compress = Some((CompressAlgorithm::LzoRle, 8));
-    run(&Setup { compress, fill: Fill::Folio }, 6, 10_000);
+    run(
+        &Setup {
+            compress,
+            fill: Fill::Folio,
+        },
+        6,
+        10_000,
+    );
 }

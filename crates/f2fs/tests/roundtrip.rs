@@ -1,5 +1,7 @@
 //! Files written by the engine, read back by it and checked by fsck.f2fs.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{compressed, pattern, reopen, volume};
@@ -15,7 +17,19 @@ fn an_empty_volume_stays_clean() {
 #[test]
 fn plain_files_of_many_sizes() {
     let (image, volume) = volume(256 << 20, None);
-    let sizes = [0, 1, 100, 3400, 3500, 4095, 4096, 4097, 70_000, 1 << 20, (9 << 20) + 13];
+    let sizes = [
+        0,
+        1,
+        100,
+        3400,
+        3500,
+        4095,
+        4096,
+        4097,
+        70_000,
+        1 << 20,
+        (9 << 20) + 13,
+    ];
     for (n, &size) in sizes.iter().enumerate() {
         let options = OpenOptions::new().write(true).create_new(true);
         let file = volume.open_with(format!("/f{n}"), &options).unwrap();
@@ -40,7 +54,12 @@ fn compressed_files_of_every_algorithm_and_cluster_size() {
             file.write_all_at(0, &data).unwrap();
             drop(file);
             volume.sync().unwrap();
-            let saved = volume.metadata("/big").unwrap().compression().unwrap().blocks_saved;
+            let saved = volume
+                .metadata("/big")
+                .unwrap()
+                .compression()
+                .unwrap()
+                .blocks_saved;
             assert!(saved > 400, "{algorithm:?} saves only {saved} blocks");
             volume.close().unwrap();
             testkit::fsck::assert_clean(image.path());
@@ -58,7 +77,12 @@ fn overwrites_and_truncation_of_a_compressed_file() {
     let file = volume.open_with("/big", &options).unwrap();
     file.write_all_at(0, &data).unwrap();
     volume.sync().unwrap();
-    for (pos, len) in [(100_000, 5000), (65_536, 65_536), (1 << 20, 1 << 20), (3_000_000, 200_000)] {
+    for (pos, len) in [
+        (100_000, 5000),
+        (65_536, 65_536),
+        (1 << 20, 1 << 20),
+        (3_000_000, 200_000),
+    ] {
         let patch = pattern(len, pos as u64);
         file.write_all_at(pos as u64, &patch).unwrap();
         data.resize(data.len().max(pos + len), 0);
@@ -68,7 +92,16 @@ fn overwrites_and_truncation_of_a_compressed_file() {
     volume.sync().unwrap();
     testkit::fsck::assert_clean(image.path());
     common::assert_content(&volume, "/big", &data);
-    for size in [3_000_123, 2_500_000, 1 << 20, 1_000_000, 70_001, 65_536, 4096, 1] {
+    for size in [
+        3_000_123,
+        2_500_000,
+        1 << 20,
+        1_000_000,
+        70_001,
+        65_536,
+        4096,
+        1,
+    ] {
         file.set_len(size).unwrap();
         data.truncate(size as usize);
         volume.sync().unwrap();
@@ -88,19 +121,36 @@ fn names_links_and_attributes() {
     volume.create_dir_all("/a/b/c", owner).unwrap();
     for n in 0..3000 {
         let options = OpenOptions::new().write(true).create_new(true);
-        let file = volume.open_with(format!("/a/file_with_a_long_name_{n}"), &options).unwrap();
-        file.write_all_at(0, format!("content {n}").as_bytes()).unwrap();
+        let file = volume
+            .open_with(format!("/a/file_with_a_long_name_{n}"), &options)
+            .unwrap();
+        file.write_all_at(0, format!("content {n}").as_bytes())
+            .unwrap();
     }
-    volume.symlink("../file_with_a_long_name_7", "/a/b/link", owner).unwrap();
-    volume.symlink("x".repeat(4000), "/a/b/long", owner).unwrap();
-    volume.hard_link("/a/file_with_a_long_name_8", "/a/b/hard").unwrap();
-    volume.set_xattr("/a/b/hard", "user.note", &[7; 3000], SetXattr::Any).unwrap();
-    volume.set_xattr("/a/b/hard", "user.small", b"x", SetXattr::Any).unwrap();
+    volume
+        .symlink("../file_with_a_long_name_7", "/a/b/link", owner)
+        .unwrap();
+    volume
+        .symlink("x".repeat(4000), "/a/b/long", owner)
+        .unwrap();
+    volume
+        .hard_link("/a/file_with_a_long_name_8", "/a/b/hard")
+        .unwrap();
+    volume
+        .set_xattr("/a/b/hard", "user.note", &[7; 3000], SetXattr::Any)
+        .unwrap();
+    volume
+        .set_xattr("/a/b/hard", "user.small", b"x", SetXattr::Any)
+        .unwrap();
     volume.rename("/a/b", "/b").unwrap();
-    volume.rename("/b/hard", "/a/file_with_a_long_name_9").unwrap();
+    volume
+        .rename("/b/hard", "/a/file_with_a_long_name_9")
+        .unwrap();
     for n in (0..3000).step_by(2) {
         if n != 8 {
-            volume.remove_file(format!("/a/file_with_a_long_name_{n}")).unwrap();
+            volume
+                .remove_file(format!("/a/file_with_a_long_name_{n}"))
+                .unwrap();
         }
     }
     volume.close().unwrap();
@@ -108,7 +158,12 @@ fn names_links_and_attributes() {
     let volume = reopen(&image);
     assert_eq!(volume.read_dir("/a").unwrap().count(), 1501);
     common::assert_content(&volume, "/a/file_with_a_long_name_9", b"content 8");
-    assert_eq!(volume.get_xattr("/a/file_with_a_long_name_8", "user.note").unwrap(), [7; 3000]);
+    assert_eq!(
+        volume
+            .get_xattr("/a/file_with_a_long_name_8", "user.note")
+            .unwrap(),
+        [7; 3000]
+    );
     assert_eq!(volume.read_link("/b/long").unwrap().as_os_str().len(), 4000);
     volume.remove_all("/a").unwrap();
     volume.remove_all("/b").unwrap();

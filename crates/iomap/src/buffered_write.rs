@@ -66,7 +66,7 @@ fn write_extent<O: WriteOps>(
             return Step::Stale(used);
         }
         let end = part.end.min(folio.pos() + folio.len() as u64);
-        let (folio, copied) = write_folio(ops, iomap, folio, pos..end, src);
+        let (folio, copied) = write_folio(ops, iomap, folio, pos..end, write_end, src);
         let written = *copied.as_ref().unwrap_or(&0) as u64;
         ops.put_folio(folio, pos..pos + written);
         match copied {
@@ -80,12 +80,13 @@ fn write_extent<O: WriteOps>(
     Step::Used(pos - part.start)
 }
 
-/// Copies into one folio; bytes copied.
+/// Copies into the part of one folio that lies in one extent; bytes copied. `write_end` is where the whole write ends.
 pub(crate) fn write_folio<O: WriteOps>(
     ops: &O,
     iomap: &Iomap,
     folio: LockedFolio,
     range: Range<u64>,
+    write_end: u64,
     src: &mut dyn Source,
 ) -> (LockedFolio, Result<usize, O::Error>) {
     let base = folio.pos();
@@ -93,7 +94,7 @@ pub(crate) fn write_folio<O: WriteOps>(
         base <= range.start && range.end <= base + folio.len() as u64,
         "get_folio gives the folio at the start of the range"
     );
-    let edges = edges_with_old_bytes(iomap, &folio, &range, ops.size());
+    let edges = edges_with_old_bytes(iomap, &folio, range.start..write_end, ops.size());
     let (folio, filled) = fill_locked(ops, folio, &edges, Some(*iomap));
     if let Err(error) = filled {
         return (folio, Err(error));
@@ -120,14 +121,16 @@ fn units_around(iomap: &Iomap, folio: &LockedFolio, bytes: &Range<usize>) -> Ran
     (start.max(base) - base) as usize..(end - base).min(folio.len() as u64) as usize
 }
 
-/// The blocks of the units at the edges of the write that keep bytes of the file.
+/// The blocks of the units at the edges of a write that keep bytes of the file, as far as they lie in the folio. The
+/// last edge may lie in a later extent (whose unit is the same); it is read together with the first.
 fn edges_with_old_bytes(
     iomap: &Iomap,
     folio: &LockedFolio,
-    range: &Range<u64>,
+    write: Range<u64>,
     size: u64,
 ) -> Vec<Range<usize>> {
     let base = folio.pos();
+    let range = write.start..write.end.min(base + folio.len() as u64);
     let unit_at = |pos: u64| {
         let start = pos / iomap.unit * iomap.unit;
         start..start + iomap.unit

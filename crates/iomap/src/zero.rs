@@ -59,7 +59,7 @@ fn zero_extent<O: WriteOps>(ops: &O, iomap: &Iomap, part: Range<u64>) -> Step<O:
         if iomap.is_zero() && !folio.dirty().intersects(blocks_touched(&bytes)) {
             ops.put_folio(folio, pos..pos);
         } else {
-            let (folio, zeroed) = write_folio(ops, iomap, folio, pos..end, &mut Zeros);
+            let (folio, zeroed) = write_folio(ops, iomap, folio, pos..end, end, &mut Zeros);
             ops.put_folio(folio, pos..pos);
             if let Err(error) = zeroed {
                 return Step::Failed(used(pos), error);

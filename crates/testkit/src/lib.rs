@@ -1,6 +1,7 @@
 //! Simulated devices, models and helpers for tests.
 #![forbid(unsafe_code)]
 
+pub mod faulty;
 pub mod fsck;
 pub mod oracle;
 pub mod tools;

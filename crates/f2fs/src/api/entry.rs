@@ -49,7 +49,12 @@ pub struct ReadDir {
 
 impl ReadDir {
     pub(crate) fn new(dir: OpenInode) -> Self {
-        Self { dir, batch: VecDeque::new(), next: 0, ended: false }
+        Self {
+            dir,
+            batch: VecDeque::new(),
+            next: 0,
+            ended: false,
+        }
     }
 
     fn fetch(&mut self) -> Result<()> {

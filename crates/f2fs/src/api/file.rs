@@ -4,10 +4,10 @@ use super::metadata::{ClusterCounts, Metadata, count_clusters};
 use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
+use crate::ops::attr::SetAttr;
 use crate::ops::handle::OpenInode;
 use crate::ops::{attr, file};
 use crate::sync::sync_file;
-use crate::ops::attr::SetAttr;
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -67,7 +67,11 @@ impl File {
         if !self.may_write {
             return Err(Error::NotPermitted("the file is not open for writing"));
         }
-        let pos = if self.append { self.open.inode.size() } else { pos };
+        let pos = if self.append {
+            self.open.inode.size()
+        } else {
+            pos
+        };
         file::write_at(&self.open.fs, &self.open.inode, pos, src)
     }
 

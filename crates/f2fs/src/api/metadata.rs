@@ -41,7 +41,10 @@ impl Metadata {
             checksum: info.has_checksum(),
             blocks_saved: info.compr_blocks,
         });
-        Self { info: inode.info(), compression }
+        Self {
+            info: inode.info(),
+            compression,
+        }
     }
 
     /// Inode number.
@@ -143,7 +146,9 @@ impl Metadata {
 
     /// Whether its content is kept in the inode block.
     pub fn is_inline(&self) -> bool {
-        self.info.inline.intersects(InlineFlags::INLINE_DATA | InlineFlags::INLINE_DENTRY)
+        self.info
+            .inline
+            .intersects(InlineFlags::INLINE_DATA | InlineFlags::INLINE_DENTRY)
     }
 
     /// Whether the blocks that compression saved were given back to the volume.
@@ -177,13 +182,19 @@ pub struct ClusterCounts {
 
 /// Counts the clusters of a compressed file; None for other files.
 pub(crate) fn count_clusters(fs: &Fs, inode: &Arc<Inode>) -> Result<Option<ClusterCounts>> {
-    let Some(layout) = inode.clusters() else { return Ok(None) };
+    let Some(layout) = inode.clusters() else {
+        return Ok(None);
+    };
     let _shared = inode.rwsem.read();
     let ops = DataOps::new(fs, inode);
     let mut counts = ClusterCounts::default();
     let size = layout.blocks;
     for index in 0..inode.size().div_ceil(size * iomap::BLOCK_SIZE) {
-        let span = ops.inode.tree.lock().slots(fs, index * size, size as usize)?;
+        let span = ops
+            .inode
+            .tree
+            .lock()
+            .slots(fs, index * size, size as usize)?;
         match span {
             Span::Hole(_) => counts.holes += 1,
             Span::Slots(slots) if slots.iter().all(|&s| s == 0) => counts.holes += 1,

@@ -2,6 +2,18 @@
 
 use crate::options::CompressDefaults;
 
+/// Compression of a file that is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum CompressChoice {
+    /// As its directory and its name say.
+    #[default]
+    Inherit,
+    /// None.
+    Off,
+    /// With these parameters.
+    On(CompressDefaults),
+}
+
 /// Options of [`crate::Volume::open_with`], as in `std::fs::OpenOptions`.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of open(2)")]
@@ -14,7 +26,7 @@ pub struct OpenOptions {
     pub(crate) create_new: bool,
     pub(crate) permissions: Option<u16>,
     pub(crate) owner: Option<(u32, u32)>,
-    pub(crate) compress: Option<Option<CompressDefaults>>,
+    pub(crate) compress: CompressChoice,
 }
 
 impl OpenOptions {
@@ -83,7 +95,7 @@ impl OpenOptions {
     /// says.
     #[must_use]
     pub fn compress(mut self, compress: Option<CompressDefaults>) -> Self {
-        self.compress = Some(compress);
+        self.compress = compress.map_or(CompressChoice::Off, CompressChoice::On);
         self
     }
 

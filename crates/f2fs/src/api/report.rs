@@ -24,11 +24,16 @@ impl StatFs {
     pub(crate) fn of(meta: &VolumeMeta) -> Self {
         let space = meta.space.snapshot();
         let blocks_free = space.user_blocks.saturating_sub(space.valid_blocks);
-        let nodes = u64::from(meta.geometry.max_nid()).saturating_sub(3).min(space.user_blocks);
+        let nodes = u64::from(meta.geometry.max_nid())
+            .saturating_sub(3)
+            .min(space.user_blocks);
         let nodes_free = nodes.saturating_sub(u64::from(space.valid_nodes));
         Self {
             block_bytes: iomap::BLOCK_SIZE,
-            blocks: meta.sb.block_count.saturating_sub(meta.sb.segment0_blkaddr.get().into()),
+            blocks: meta
+                .sb
+                .block_count
+                .saturating_sub(meta.sb.segment0_blkaddr.get().into()),
             user_blocks: space.user_blocks,
             blocks_free,
             files: nodes,
@@ -46,6 +51,10 @@ pub struct VolumeInfo {
     pub checkpoint: Checkpoint,
     /// Segments without a valid block that no log uses.
     pub free_segments: u32,
+    /// Segments that the next checkpoint makes free.
+    pub prefree_segments: u32,
+    /// Segments with valid blocks and holes, without the open logs.
+    pub dirty_segments: u32,
     /// Segments of the main area.
     pub main_segments: u32,
     /// Inodes in use.
@@ -54,11 +63,14 @@ pub struct VolumeInfo {
 
 impl VolumeInfo {
     pub(crate) fn of(meta: &VolumeMeta) -> Self {
+        let segments = meta.segments.counts();
         Self {
             super_block: meta.sb.clone(),
             checkpoint: meta.checkpoint_info(),
-            free_segments: meta.segments.free_segment_count(),
-            main_segments: meta.geometry.main_segments(),
+            free_segments: segments.free,
+            prefree_segments: segments.prefree,
+            dirty_segments: segments.dirty,
+            main_segments: segments.total,
             inodes: meta.space.snapshot().valid_inodes,
         }
     }

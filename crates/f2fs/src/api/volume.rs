@@ -4,7 +4,7 @@ use super::bytes_of;
 use super::entry::ReadDir;
 use super::file::File;
 use super::metadata::Metadata;
-use super::open_options::OpenOptions;
+use super::open_options::{CompressChoice, OpenOptions};
 use super::report::{StatFs, VolumeInfo};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -12,10 +12,10 @@ use crate::fs::Fs;
 use crate::inode::NewFile;
 use crate::meta;
 use crate::ops::attr::{self, SetAttr, Toggle};
+use crate::ops::file;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Name, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
-use crate::ops::file;
 use crate::options::{CompressDefaults, VolumeOptions};
 use crate::stats::Stats;
 use crate::xattr::SetXattr;
@@ -65,7 +65,11 @@ pub struct Owner {
 impl Owner {
     /// Root's, with these permission bits.
     pub fn root(permissions: u16) -> Self {
-        Self { permissions, uid: 0, gid: 0 }
+        Self {
+            permissions,
+            uid: 0,
+            gid: 0,
+        }
     }
 }
 
@@ -74,9 +78,14 @@ impl Volume {
     /// process that opens it this way.
     pub fn open(path: impl AsRef<Path>, options: &VolumeOptions) -> Result<Self> {
         let path = path.as_ref();
-        let access = if options.read_only { Access::ReadOnly } else { Access::ReadWrite };
+        let access = if options.read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
         let device = FileDevice::open(path, access, options.device_threads);
-        let device = device.map_err(|error| Error::Open(path.display().to_string(), error.into()))?;
+        let device =
+            device.map_err(|error| Error::Open(path.display().to_string(), error.into()))?;
         Self::open_device(Arc::new(device), options)
     }
 
@@ -88,7 +97,8 @@ impl Volume {
     ) -> Result<Self> {
         let path = path.as_ref();
         let device = FileDevice::create(path, format.size, options.device_threads);
-        let device = device.map_err(|error| Error::Open(path.display().to_string(), error.into()))?;
+        let device =
+            device.map_err(|error| Error::Open(path.display().to_string(), error.into()))?;
         Self::create_on(Arc::new(device), format, options)
     }
 
@@ -104,7 +114,11 @@ impl Volume {
 
     /// Opens the volume on a device.
     pub fn open_device(device: Arc<dyn BlockDevice>, options: &VolumeOptions) -> Result<Self> {
-        let mode = if options.read_only { meta::OpenMode::ReadOnly } else { meta::OpenMode::ReadWrite };
+        let mode = if options.read_only {
+            meta::OpenMode::ReadOnly
+        } else {
+            meta::OpenMode::ReadWrite
+        };
         let meta = meta::Metadata::open(Arc::new(Device::new(device)), mode)?;
         if !options.read_only && meta.has_fsync_chain()? {
             return Err(Error::ReadOnly(
@@ -171,11 +185,20 @@ impl Volume {
     fn create_file(&self, path: &[u8], options: &OpenOptions) -> Result<OpenInode> {
         let (uid, gid) = options.owner.unwrap_or_default();
         let permissions = options.permissions.unwrap_or(0o644);
-        let owner = Owner { permissions, uid, gid };
+        let owner = Owner {
+            permissions,
+            uid,
+            gid,
+        };
         let open = self.make(path, FileType::Regular, owner, None, b"")?;
-        if let Some(compress) = options.compress
-            && let Err(error) = attr::set_compression(&self.fs, &open.inode, compress)
-        {
+        let chosen = match options.compress {
+            CompressChoice::Inherit => Ok(()),
+            // A volume that cannot compress has nothing to turn off.
+            CompressChoice::Off if open.inode.clusters().is_none() => Ok(()),
+            CompressChoice::Off => attr::set_compression(&self.fs, &open.inode, None),
+            CompressChoice::On(with) => attr::set_compression(&self.fs, &open.inode, Some(with)),
+        };
+        if let Err(error) = chosen {
             let Parent { dir, name, .. } = path::resolve_parent(&self.fs, path)?;
             namei::unlink(&self.fs, &dir.inode, &name, Remove::File)?;
             return Err(error);
@@ -191,18 +214,39 @@ impl Volume {
         device: Option<(u32, u32)>,
         target: &[u8],
     ) -> Result<OpenInode> {
-        let Parent { dir, name, must_be_dir } = path::resolve_parent(&self.fs, path)?;
+        let Parent {
+            dir,
+            name,
+            must_be_dir,
+        } = path::resolve_parent(&self.fs, path)?;
         if must_be_dir && file_type != FileType::Directory {
             return Err(Error::IsADirectory);
         }
-        let Owner { permissions, uid, gid } = owner;
-        let new = NewFile { file_type, permissions, uid, gid, device, name: &name };
+        let Owner {
+            permissions,
+            uid,
+            gid,
+        } = owner;
+        let new = NewFile {
+            file_type,
+            permissions,
+            uid,
+            gid,
+            device,
+            name: &name,
+        };
         namei::create(&self.fs, &dir.inode, &new, target)
     }
 
     /// Makes a directory.
     pub fn create_dir(&self, path: impl AsRef<Path>, owner: Owner) -> Result<()> {
-        self.make(bytes_of(path.as_ref()), FileType::Directory, owner, None, b"")?;
+        self.make(
+            bytes_of(path.as_ref()),
+            FileType::Directory,
+            owner,
+            None,
+            b"",
+        )?;
         Ok(())
     }
 
@@ -246,7 +290,13 @@ impl Volume {
         if target.is_empty() {
             return Err(Error::NotFound);
         }
-        self.make(bytes_of(path.as_ref()), FileType::Symlink, owner, None, target)?;
+        self.make(
+            bytes_of(path.as_ref()),
+            FileType::Symlink,
+            owner,
+            None,
+            target,
+        )?;
         Ok(())
     }
 
@@ -319,12 +369,20 @@ impl Volume {
         let from = path::resolve_parent(&self.fs, bytes_of(from))?;
         let to = path::resolve_parent(&self.fs, bytes_of(to))?;
         if from.must_be_dir || to.must_be_dir {
-            path::step(&self.fs, &from.dir, &from.name)?.inode.check_dir()?;
+            path::step(&self.fs, &from.dir, &from.name)?
+                .inode
+                .check_dir()?;
         }
         namei::rename(
             &self.fs,
-            Name { dir: &from.dir.inode, name: &from.name },
-            Name { dir: &to.dir.inode, name: &to.name },
+            Name {
+                dir: &from.dir.inode,
+                name: &from.name,
+            },
+            Name {
+                dir: &to.dir.inode,
+                name: &to.name,
+            },
             how,
         )
     }
@@ -338,12 +396,16 @@ impl Volume {
 
     /// Attributes of a file; of what a symbolic link names.
     pub fn metadata(&self, path: impl AsRef<Path>) -> Result<Metadata> {
-        Ok(Metadata::of(&self.resolve(path.as_ref(), Final::Follow)?.inode))
+        Ok(Metadata::of(
+            &self.resolve(path.as_ref(), Final::Follow)?.inode,
+        ))
     }
 
     /// Attributes of a file; of a symbolic link itself.
     pub fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata> {
-        Ok(Metadata::of(&self.resolve(path.as_ref(), Final::Keep)?.inode))
+        Ok(Metadata::of(
+            &self.resolve(path.as_ref(), Final::Keep)?.inode,
+        ))
     }
 
     fn resolve(&self, path: &Path, last: Final) -> Result<OpenInode> {
@@ -352,7 +414,11 @@ impl Volume {
 
     /// Changes mode, owner or times; of a symbolic link itself.
     pub fn set_attr(&self, path: impl AsRef<Path>, set: &SetAttr) -> Result<()> {
-        attr::set_attr(&self.fs, &self.resolve(path.as_ref(), Final::Keep)?.inode, set)
+        attr::set_attr(
+            &self.fs,
+            &self.resolve(path.as_ref(), Final::Keep)?.inode,
+            set,
+        )
     }
 
     /// Sets and clears flags (`chattr`): sync, immutable, append, nodump, noatime, dirsync, projinherit.
@@ -378,7 +444,11 @@ impl Volume {
 
     /// Keeps new files of a directory uncompressed (`chattr +m`), or no longer.
     pub fn set_nocompress(&self, path: impl AsRef<Path>, on: Toggle) -> Result<()> {
-        attr::set_nocompress(&self.fs, &self.resolve(path.as_ref(), Final::Keep)?.inode, on)
+        attr::set_nocompress(
+            &self.fs,
+            &self.resolve(path.as_ref(), Final::Keep)?.inode,
+            on,
+        )
     }
 
     /// Names of the extended attributes; of a symbolic link itself.
@@ -390,7 +460,11 @@ impl Volume {
 
     /// The value of an extended attribute such as `user.note`.
     pub fn get_xattr(&self, path: impl AsRef<Path>, name: &str) -> Result<Vec<u8>> {
-        attr::get_xattr(&self.fs, &self.resolve(path.as_ref(), Final::Keep)?.inode, name)
+        attr::get_xattr(
+            &self.fs,
+            &self.resolve(path.as_ref(), Final::Keep)?.inode,
+            name,
+        )
     }
 
     /// Sets an extended attribute.
@@ -407,7 +481,11 @@ impl Volume {
 
     /// Removes an extended attribute.
     pub fn remove_xattr(&self, path: impl AsRef<Path>, name: &str) -> Result<()> {
-        attr::remove_xattr(&self.fs, &self.resolve(path.as_ref(), Final::Keep)?.inode, name)
+        attr::remove_xattr(
+            &self.fs,
+            &self.resolve(path.as_ref(), Final::Keep)?.inode,
+            name,
+        )
     }
 
     /// Space now.

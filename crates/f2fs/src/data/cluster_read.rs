@@ -44,7 +44,10 @@ struct Decode {
 
 /// Starts filling a range of one folio that lies in compressed clusters.
 pub(super) fn read_clusters(ops: &DataOps<'_>, mut range: RangeRead) -> Result<()> {
-    let layout = ops.inode.clusters().expect("compressed extents are of compressed files");
+    let layout = ops
+        .inode
+        .clusters()
+        .expect("compressed extents are of compressed files");
     let decode = Decode {
         ino: ops.inode.ino,
         params: layout.params,
@@ -67,7 +70,11 @@ pub(super) fn read_clusters(ops: &DataOps<'_>, mut range: RangeRead) -> Result<(
             group_blocks = 0;
         }
         group_blocks += blocks.len();
-        group.push(Cluster { index, blocks, target });
+        group.push(Cluster {
+            index,
+            blocks,
+            target,
+        });
         match rest {
             Some(rest) => range = rest,
             None => break,
@@ -86,7 +93,10 @@ fn cluster_blocks(ops: &DataOps<'_>, index: u64, size: u64) -> Result<Vec<BlockA
         return Err(Error::Invalid("the cluster changed while it was read"));
     };
     let geometry = &ops.fs.meta.geometry;
-    slots[1..=blocks].iter().map(|&raw| Ok(geometry.main_addr(raw)?)).collect()
+    slots[1..=blocks]
+        .iter()
+        .map(|&raw| Ok(geometry.main_addr(raw)?))
+        .collect()
 }
 
 /// One transfer buffer and its clusters, until the last bio has ended.
@@ -100,7 +110,10 @@ struct Group {
 
 /// Reads the blocks of some clusters into one buffer.
 fn submit_group(ops: &DataOps<'_>, decode: &Decode, clusters: Vec<Cluster>) -> Result<()> {
-    let blocks: Vec<BlockAddr> = clusters.iter().flat_map(|c| c.blocks.iter().copied()).collect();
+    let blocks: Vec<BlockAddr> = clusters
+        .iter()
+        .flat_map(|c| c.blocks.iter().copied())
+        .collect();
     let order = blocks.len().next_power_of_two().trailing_zeros() as u8;
     let buffer = ops.fs.cache.pool().alloc(order);
     let buffer = buffer.map_err(|e| Error::Resources(format!("transfer buffer: {e}")))?;
@@ -119,10 +132,15 @@ fn submit_group(ops: &DataOps<'_>, decode: &Decode, clusters: Vec<Cluster>) -> R
         decode: decode.clone(),
     });
     for (start, run) in runs {
-        let target = group.buffer.write(run.start * BLOCK_SIZE..run.end * BLOCK_SIZE);
+        let target = group
+            .buffer
+            .write(run.start * BLOCK_SIZE..run.end * BLOCK_SIZE);
         let group = Arc::clone(&group);
         let done = move |result| end_bio(&group, result);
-        ops.fs.meta.device.submit(Bio::read(start.byte_pos(), vec![target], done));
+        ops.fs
+            .meta
+            .device
+            .submit(Bio::read(start.byte_pos(), vec![target], done));
     }
     Ok(())
 }
@@ -157,7 +175,9 @@ fn end_bio(group: &Group, result: Result<(), DeviceError>) {
         }
         let (buffer, decode) = (Arc::clone(&group.buffer), group.decode.clone());
         let codecs = Arc::clone(&decode.codecs);
-        codecs.workers.spawn(move || decode_cluster(&decode, &buffer, bytes, cluster));
+        codecs
+            .workers
+            .spawn(move || decode_cluster(&decode, &buffer, bytes, cluster));
     }
 }
 
@@ -180,7 +200,12 @@ fn decode_cluster(decode: &Decode, buffer: &Arc<Buffer>, bytes: Range<usize>, cl
     stats::add(&decode.codecs.counters.clusters_read, 1);
     let result = decoded.map_err(|source| {
         let block = cluster.blocks.first().map_or(0, |b| b.get());
-        let error = Error::Cluster { ino: decode.ino, cluster: cluster.index, block, source };
+        let error = Error::Cluster {
+            ino: decode.ino,
+            cluster: cluster.index,
+            block,
+            source,
+        };
         tracing::warn!(%error, "cluster does not decode");
         Arc::new(error) as FolioError
     });

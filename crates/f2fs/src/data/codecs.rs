@@ -19,7 +19,9 @@ pub(crate) struct Codecs {
 
 impl std::fmt::Debug for Codecs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Codecs").field("workers", &self.workers).finish_non_exhaustive()
+        f.debug_struct("Codecs")
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
     }
 }
 

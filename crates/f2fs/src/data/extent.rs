@@ -50,7 +50,11 @@ fn map_clusters(
         end += size;
     }
     if end > first {
-        return Ok(Found { blocks: first..end, kind: IomapKind::Compressed, unit: size });
+        return Ok(Found {
+            blocks: first..end,
+            kind: IomapKind::Compressed,
+            unit: size,
+        });
     }
     // Ask cluster by cluster, so that a raw extent never runs into a compressed cluster.
     let mut raw_end = first + size;
@@ -111,16 +115,28 @@ fn map_raw(
     let run = blocks.start..blocks.start + len;
     if intent == Intent::Write && kind == IomapKind::Hole {
         let end = reserve(ops, tree, &run)?;
-        return Ok(Found { blocks: run.start..end, kind: IomapKind::Delalloc, unit: 1 });
+        return Ok(Found {
+            blocks: run.start..end,
+            kind: IomapKind::Delalloc,
+            unit: 1,
+        });
     }
-    Ok(Found { blocks: run, kind, unit: 1 })
+    Ok(Found {
+        blocks: run,
+        kind,
+        unit: 1,
+    })
 }
 
 /// The first run of slots of one kind, and its length.
 fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
     let first = slots[0];
     let same = |next: &dyn Fn(usize) -> u32| {
-        slots.iter().enumerate().take_while(|&(i, &raw)| raw == next(i)).count() as u64
+        slots
+            .iter()
+            .enumerate()
+            .take_while(|&(i, &raw)| raw == next(i))
+            .count() as u64
     };
     Ok(match Slot::from_raw(first) {
         Slot::Hole => (IomapKind::Hole, same(&|_| first)),
@@ -132,7 +148,9 @@ fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
         }
         // Only in the first slot of a cluster of a compressed file, which never comes here.
         Slot::Compress => {
-            return Err(Error::Invalid("a compressed cluster in a file without compression"));
+            return Err(Error::Invalid(
+                "a compressed cluster in a file without compression",
+            ));
         }
     })
 }

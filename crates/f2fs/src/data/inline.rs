@@ -1,7 +1,6 @@
 //! Bytes kept in the inode block.
 
 use crate::data::ops::DataOps;
-use crate::error::Result;
 use crate::inode::Inode;
 use crate::node::Tree;
 use f2fs_format::InlineFlags;
@@ -20,12 +19,7 @@ pub(crate) fn capacity(tree: &Tree) -> u64 {
 }
 
 /// The extent of an inline file: its one block, and holes behind it.
-pub(super) fn begin(
-    ops: &DataOps<'_>,
-    tree: &Tree,
-    range: &Range<u64>,
-    intent: Intent,
-) -> Result<Iomap> {
+pub(super) fn begin(ops: &DataOps<'_>, tree: &Tree, range: &Range<u64>, intent: Intent) -> Iomap {
     let block = iomap::BLOCK_SIZE;
     let cookie = ops.inode.cookie();
     if range.start < block {
@@ -33,11 +27,23 @@ pub(super) fn begin(
             intent != Intent::Write || range.end <= capacity(tree),
             "a write beyond the inline area converts the file first"
         );
-        return Ok(Iomap { pos: 0, len: block, kind: IomapKind::Inline, unit: block, cookie });
+        return Iomap {
+            pos: 0,
+            len: block,
+            kind: IomapKind::Inline,
+            unit: block,
+            cookie,
+        };
     }
     let pos = range.start / block * block;
     let len = range.end.next_multiple_of(block) - pos;
-    Ok(Iomap { pos, len, kind: IomapKind::Hole, unit: block, cookie })
+    Iomap {
+        pos,
+        len,
+        kind: IomapKind::Hole,
+        unit: block,
+        cookie,
+    }
 }
 
 /// Fills the first block of a folio from the inode block.

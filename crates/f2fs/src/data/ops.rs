@@ -27,12 +27,20 @@ pub(crate) struct DataOps<'a> {
 impl<'a> DataOps<'a> {
     /// For a caller that does not hold OP.
     pub(crate) fn new(fs: &'a Fs, inode: &'a Arc<Inode>) -> Self {
-        Self { fs, inode, op: None }
+        Self {
+            fs,
+            inode,
+            op: None,
+        }
     }
 
     /// For a caller that holds OP.
     pub(crate) fn with_op(fs: &'a Fs, inode: &'a Arc<Inode>, op: &'a OpGuard<'a>) -> Self {
-        Self { fs, inode, op: Some(op) }
+        Self {
+            fs,
+            inode,
+            op: Some(op),
+        }
     }
 
     /// One cluster at a time, for the ablation of large folios.
@@ -53,7 +61,10 @@ impl DataOps<'_> {
         if iomap.kind == IomapKind::Compressed {
             let first = range.start.div_ceil(iomap.unit);
             let end = range.end.min(iomap.end()) / iomap.unit;
-            stats::add(&self.fs.counters.clusters_not_read, end.saturating_sub(first));
+            stats::add(
+                &self.fs.counters.clusters_not_read,
+                end.saturating_sub(first),
+            );
         }
     }
 }
@@ -66,7 +77,7 @@ impl IomapOps for DataOps<'_> {
         let _op = (intent == Intent::Write && self.op.is_none()).then(|| self.fs.start_op());
         let mut tree = self.inode.tree.lock();
         if inline::is_inline(&tree) {
-            return inline::begin(self, &tree, &range, intent);
+            return Ok(inline::begin(self, &tree, &range, intent));
         }
         let blocks = range.start / iomap::BLOCK_SIZE..range.end.div_ceil(iomap::BLOCK_SIZE);
         let iomap = extent::map_blocks(self, &mut tree, blocks, intent)?;
@@ -116,7 +127,9 @@ impl ReadOps for DataOps<'_> {
         let pos = range.first_page() * iomap::BLOCK_SIZE;
         match iomap.kind {
             IomapKind::Mapped(_) => {
-                let device_pos = iomap.device_pos(pos).expect("a mapped extent has a position");
+                let device_pos = iomap
+                    .device_pos(pos)
+                    .expect("a mapped extent has a position");
                 batch.push(device_pos, range);
                 Ok(())
             }
@@ -144,11 +157,17 @@ impl WriteOps for DataOps<'_> {
 
     fn get_folio(&self, iomap: &Iomap, range: Range<u64>) -> Result<LockedFolio, Error> {
         let range = self.limit(range);
-        let unit = iomap.unit.max(iomap::BLOCK_SIZE << self.inode.mapping.orders().min);
+        let unit = iomap
+            .unit
+            .max(iomap::BLOCK_SIZE << self.inode.mapping.orders().min);
         let start = range.start / unit * unit / iomap::BLOCK_SIZE;
         let end = range.end.next_multiple_of(unit) / iomap::BLOCK_SIZE;
-        self.inode.mapping.grab(start..end).map_err(|e| self.memory_error(e)).inspect(|folio| {
-            tracing::trace!(ino = %self.inode.ino, ?range, order = folio.order(), "get folio");
-        })
+        self.inode
+            .mapping
+            .grab(start..end)
+            .map_err(|e| self.memory_error(e))
+            .inspect(|folio| {
+                tracing::trace!(ino = %self.inode.ino, ?range, order = folio.order(), "get folio");
+            })
     }
 }

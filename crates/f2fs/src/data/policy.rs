@@ -22,18 +22,30 @@ pub(crate) fn compression_of(fs: &Fs, parent: &InodeBlock, new: &NewFile<'_>) ->
     if !applies || !fs.meta.sb.features.contains(features) {
         return Compression::default();
     }
-    let no = Compression { info: None, flags: parent.flags() & InodeFlags::NOCOMP };
+    let no = Compression {
+        info: None,
+        flags: parent.flags() & InodeFlags::NOCOMP,
+    };
     if is_file && ends_with_any(new.name, &fs.options.nocompress_extensions) {
         return no;
     }
     if parent.flags().contains(InodeFlags::COMPR) {
-        let info = parent.compress().map(|info| CompressInfo { compr_blocks: 0, ..info });
+        let info = parent.compress().map(|info| CompressInfo {
+            compr_blocks: 0,
+            ..info
+        });
         let info = info.unwrap_or_else(|| info_of(fs.options.compress));
-        return Compression { info: Some(info), flags: InodeFlags::COMPR };
+        return Compression {
+            info: Some(info),
+            flags: InodeFlags::COMPR,
+        };
     }
     if no.flags.is_empty() && is_file && ends_with_any(new.name, &fs.options.compress_extensions) {
         let info = Some(info_of(fs.options.compress));
-        return Compression { info, flags: InodeFlags::COMPR };
+        return Compression {
+            info,
+            flags: InodeFlags::COMPR,
+        };
     }
     no
 }
@@ -78,7 +90,9 @@ fn has_part(name: &[u8], extensions: &[String]) -> bool {
     name.split(|&b| b == b'.').skip(1).any(|part| {
         extensions.iter().any(|ext| {
             let ext = ext.as_bytes();
-            !ext.is_empty() && part.len() >= ext.len() && part[..ext.len()].eq_ignore_ascii_case(ext)
+            !ext.is_empty()
+                && part.len() >= ext.len()
+                && part[..ext.len()].eq_ignore_ascii_case(ext)
         })
     })
 }

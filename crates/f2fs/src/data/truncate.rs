@@ -38,7 +38,11 @@ pub(crate) fn check_limit(inode: &Inode, size: u64) -> Result<()> {
     let tree = inode.tree.lock();
     let (first, others) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
     let limit = f2fs_format::path::mappable_blocks(first, others).saturating_mul(BLOCK);
-    if size > limit { Err(Error::TooLarge) } else { Ok(()) }
+    if size > limit {
+        Err(Error::TooLarge)
+    } else {
+        Ok(())
+    }
 }
 
 fn grow(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {
@@ -109,17 +113,23 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
 
 /// First block of the compressed cluster that the new end cuts at a block before its last.
 fn cut_cluster(ops: &DataOps<'_>, inode: &Inode, size: u64) -> Result<Option<u64>> {
-    let Some(ClusterLayout { blocks: len, .. }) = inode.clusters() else { return Ok(None) };
+    let Some(ClusterLayout { blocks: len, .. }) = inode.clusters() else {
+        return Ok(None);
+    };
     let blocks = size.div_ceil(BLOCK);
     let first = blocks / len * len;
     let mut tree = inode.tree.lock();
     if tree.is_released() && !size.is_multiple_of(len * BLOCK) {
-        return Err(Error::NotPermitted("the file's compressed blocks were released; reserve them first"));
+        return Err(Error::NotPermitted(
+            "the file's compressed blocks were released; reserve them first",
+        ));
     }
     if blocks == first {
         return Ok(None);
     }
-    let Span::Slots(slots) = tree.slots(ops.fs, first, len as usize)? else { return Ok(None) };
+    let Span::Slots(slots) = tree.slots(ops.fs, first, len as usize)? else {
+        return Ok(None);
+    };
     let is_compressed = ClusterSlots::classify(&slots)? != ClusterSlots::Raw;
     Ok(is_compressed.then_some(first))
 }

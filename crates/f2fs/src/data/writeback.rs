@@ -14,8 +14,8 @@
 //!    step runs out of space that a write was promised.
 //! 3. The caller holds OP from step 1 to 4: no checkpoint sees allocated blocks that no slot names.
 
-use crate::data::codecs::Codecs;
 use crate::data::cluster_read::device_runs;
+use crate::data::codecs::Codecs;
 use crate::data::ops::DataOps;
 use crate::data::{extent, inline, policy};
 use crate::error::{Error, Result};
@@ -82,7 +82,11 @@ pub(crate) struct DataWriteback<'a> {
 impl<'a> DataWriteback<'a> {
     pub(crate) fn new(ops: DataOps<'a>) -> Self {
         assert!(ops.op.is_some(), "writeback runs inside an operation");
-        Self { ops, units: Vec::new(), next_cluster: 0 }
+        Self {
+            ops,
+            units: Vec::new(),
+            next_cluster: 0,
+        }
     }
 
     /// Blocks of the file that lie before its end.
@@ -96,7 +100,12 @@ impl<'a> DataWriteback<'a> {
         if blocks.start < end {
             let len = (end - blocks.start) as usize;
             let folio = Arc::clone(folio);
-            self.units.push(Unit { folio, first: blocks.start, len, kind: Kind::Raw });
+            self.units.push(Unit {
+                folio,
+                first: blocks.start,
+                len,
+                kind: Kind::Raw,
+            });
         }
     }
 
@@ -113,16 +122,21 @@ impl<'a> DataWriteback<'a> {
             if index < self.next_cluster {
                 continue;
             }
-            match self.cluster_kind(folio, &cluster, layout)? {
-                Some(kind) => {
-                    self.next_cluster = index + 1;
-                    let (folio, len) = (Arc::clone(folio), size as usize);
-                    self.units.push(Unit { folio, first: cluster.start, len, kind });
-                }
-                None => {
-                    stats::add(&self.ops.fs.counters.clusters_raw, 1);
-                    self.push_raw(folio, run.start.max(cluster.start)..run.end.min(cluster.end));
-                }
+            if let Some(kind) = self.cluster_kind(folio, &cluster, layout)? {
+                self.next_cluster = index + 1;
+                let (folio, len) = (Arc::clone(folio), size as usize);
+                self.units.push(Unit {
+                    folio,
+                    first: cluster.start,
+                    len,
+                    kind,
+                });
+            } else {
+                stats::add(&self.ops.fs.counters.clusters_raw, 1);
+                self.push_raw(
+                    folio,
+                    run.start.max(cluster.start)..run.end.min(cluster.end),
+                );
             }
         }
         Ok(())
@@ -142,7 +156,10 @@ impl<'a> DataWriteback<'a> {
                 Span::Hole(_) => (false, true),
                 Span::Slots(slots) => {
                     let state = ClusterSlots::classify(&slots)?;
-                    (state != ClusterSlots::Raw, slots.contains(&Slot::Hole.to_raw()))
+                    (
+                        state != ClusterSlots::Raw,
+                        slots.contains(&Slot::Hole.to_raw()),
+                    )
                 }
             }
         };
@@ -150,14 +167,20 @@ impl<'a> DataWriteback<'a> {
         let is_whole = folio.is_uptodate(blocks.clone());
         let is_inside = cluster.end <= size_blocks;
         if is_inside && is_whole && (is_compressed || !has_holes) {
-            return Ok(Some(Kind::Cluster(self.start_encode(folio, blocks, layout.params))));
+            return Ok(Some(Kind::Cluster(self.start_encode(
+                folio,
+                blocks,
+                layout.params,
+            ))));
         }
         if !is_compressed {
             return Ok(None);
         }
         let live = size_blocks.saturating_sub(cluster.start).min(layout.blocks) as usize;
         if !folio.is_uptodate(blocks.start..blocks.start + live) {
-            return Err(Error::Invalid("a compressed cluster is dirty but not wholly in memory"));
+            return Err(Error::Invalid(
+                "a compressed cluster is dirty but not wholly in memory",
+            ));
         }
         Ok(Some(Kind::Unpack(live)))
     }
@@ -175,10 +198,12 @@ impl<'a> DataWriteback<'a> {
         let folio = Arc::clone(folio);
         self.ops.fs.codecs.workers.spawn(move || {
             let order = blocks.len().trailing_zeros() as u8;
-            let output = pool.alloc(order).map_err(|e| Error::Resources(e.to_string()));
+            let output = pool
+                .alloc(order)
+                .map_err(|e| Error::Resources(e.to_string()));
             let result = output.and_then(|buffer| {
                 let bytes = blocks.start * BLOCK_SIZE..blocks.end * BLOCK_SIZE;
-                encode(&codecs, &params, &folio.read(bytes), Arc::new(buffer))
+                encode(&codecs, params, &folio.read(bytes), Arc::new(buffer))
             });
             drop(folio);
             // The batch may have been given up; then nobody listens.
@@ -192,24 +217,34 @@ impl<'a> DataWriteback<'a> {
         let counters = &self.ops.fs.counters;
         let mut placed = Vec::with_capacity(self.units.len());
         for unit in self.units.drain(..) {
-            let Unit { folio, first, len, kind } = unit;
+            let Unit {
+                folio,
+                first,
+                len,
+                kind,
+            } = unit;
             let (form, count) = match kind {
                 Kind::Raw => (Form::Raw, len),
                 Kind::Unpack(live) => (Form::Unpack, live),
-                Kind::Cluster(result) => match wait_encoded(&self.ops.fs.codecs, &result)? {
-                    Some((buffer, blocks)) => {
+                Kind::Cluster(result) => {
+                    if let Some((buffer, blocks)) = wait_encoded(&self.ops.fs.codecs, &result)? {
                         stats::add(&counters.clusters_compressed, 1);
                         stats::add(&counters.blocks_saved, (len - blocks) as u64);
                         (Form::Encoded(buffer), blocks)
-                    }
-                    None => {
+                    } else {
                         stats::add(&counters.clusters_incompressible, 1);
                         (Form::RawCluster, len)
                     }
-                },
+                }
             };
             let blocks = vec![BlockAddr::new(0); count];
-            placed.push(Placed { folio, first, len, form, blocks });
+            placed.push(Placed {
+                folio,
+                first,
+                len,
+                form,
+                blocks,
+            });
         }
         Ok(placed)
     }
@@ -220,12 +255,18 @@ impl<'a> DataWriteback<'a> {
         let mut tree = self.ops.inode.tree.lock();
         let mut owners = Vec::new();
         for unit in placed.iter() {
-            add_owners(&self.ops, &mut tree, unit.first_slot(), unit.blocks.len(), &mut owners)?;
+            add_owners(
+                &self.ops,
+                &mut tree,
+                unit.first_slot(),
+                unit.blocks.len(),
+                &mut owners,
+            )?;
         }
         let log = policy::data_log(&tree.inode);
         drop(tree);
         let runs = fs.meta.segments.allocate(log, &owners)?;
-        let mut addrs = runs.iter().flat_map(addrs_of);
+        let mut addrs = runs.into_iter().flat_map(addrs_of);
         for block in placed.iter_mut().flat_map(|u| u.blocks.iter_mut()) {
             *block = addrs.next().expect("as many blocks as owners");
         }
@@ -291,7 +332,9 @@ impl<'a> DataWriteback<'a> {
             self.ops.fs.meta.device.stop(format!("writeback: {error}"));
             return Err(error);
         }
-        let blocks = placed.iter().filter(|u| !matches!(u.form, Form::Encoded(_)));
+        let blocks = placed
+            .iter()
+            .filter(|u| !matches!(u.form, Form::Encoded(_)));
         let raw: usize = blocks.map(|u| u.blocks.len()).sum();
         stats::add(&self.ops.fs.counters.raw_blocks_written, raw as u64);
         tracing::debug!(ino = %self.ops.inode.ino, units = placed.len(), raw, "writeback batch");
@@ -316,13 +359,11 @@ impl WritebackOps for DataWriteback<'_> {
         }
         let base = folio.pages().start;
         let run = base + blocks.start as u64..base + blocks.end as u64;
-        match self.ops.inode.clusters() {
-            Some(layout) => self.push_clusters(folio, run, layout),
-            None => {
-                self.push_raw(folio, run);
-                Ok(())
-            }
+        if let Some(layout) = self.ops.inode.clusters() {
+            return self.push_clusters(folio, run, layout);
         }
+        self.push_raw(folio, run);
+        Ok(())
     }
 
     fn submit(&mut self) -> Result<(), Error> {
@@ -330,7 +371,9 @@ impl WritebackOps for DataWriteback<'_> {
         let result = self.run();
         if let Err(Error::NoSpace) = result {
             // Nothing was written; a checkpoint may make room for another try.
-            folios.iter().for_each(|f| f.redirty());
+            for folio in &folios {
+                folio.redirty();
+            }
         }
         result
     }
@@ -364,12 +407,12 @@ fn blocks_in(folio: &WritebackFolio, blocks: &Range<u64>) -> Range<usize> {
 
 fn encode(
     codecs: &Codecs,
-    params: &CodecParams,
+    params: CodecParams,
     source: &[u8],
     buffer: Arc<Buffer>,
 ) -> Result<Output> {
     let len = buffer.len();
-    let encoded = codecs.with_encoder(|e| e.encode(params, source, &mut buffer.write(0..len)));
+    let encoded = codecs.with_encoder(|e| e.encode(&params, source, &mut buffer.write(0..len)));
     match encoded {
         Ok(Encoded::Compressed { blocks }) => Ok(Some((buffer, blocks as usize))),
         Ok(Encoded::Incompressible) => Ok(None),
@@ -426,7 +469,10 @@ fn commit_raw(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<()> {
 /// A whole cluster: compressed, raw, or cut at the end of the file.
 fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<()> {
     let size = unit.len as u64;
-    let before = saved(extent::cluster_slots(ops, tree, unit.first, size)?, unit.len);
+    let before = saved(
+        extent::cluster_slots(ops, tree, unit.first, size)?,
+        unit.len,
+    );
     let mut slots = tree.change(ops.fs, unit.first, Missing::Fail)?;
     let encoded = matches!(unit.form, Form::Encoded(_));
     let mut cut = 0;
@@ -449,7 +495,11 @@ fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<(
         ops.fs.meta.space.release_blocks(cut)?;
         tree.sub_blocks(cut.into());
     }
-    let after = if encoded { size - unit.blocks.len() as u64 } else { 0 };
+    let after = if encoded {
+        size - unit.blocks.len() as u64
+    } else {
+        0
+    };
     if before != after {
         let info = tree.inode.compress().expect("a compressed file");
         let total = (info.compr_blocks + after).saturating_sub(before);
@@ -469,12 +519,15 @@ fn saved(slots: ClusterSlots, size: usize) -> u64 {
 /// Frees the block that a slot named. Its count passes to the block that replaces it.
 fn free_old(ops: &DataOps<'_>, raw: u32) -> Result<()> {
     match Slot::from_raw(raw) {
-        Slot::Block(_) => ops.fs.meta.segments.invalidate(ops.fs.meta.geometry.main_addr(raw)?),
+        Slot::Block(_) => ops
+            .fs
+            .meta
+            .segments
+            .invalidate(ops.fs.meta.geometry.main_addr(raw)?),
         Slot::Hole | Slot::New | Slot::Compress => Ok(()),
     }
 }
 
-fn addrs_of(run: &BlockRun) -> impl Iterator<Item = BlockAddr> + use<> {
-    let run = *run;
+fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
     (0..run.count).filter_map(move |i| run.start.checked_add(i))
 }

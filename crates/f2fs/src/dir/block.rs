@@ -9,18 +9,29 @@ use pagecache::Readahead;
 
 /// Whether the directory's entries are in its inode block.
 pub(super) fn is_inline(dir: &Inode) -> bool {
-    dir.tree.lock().inode.inline().contains(InlineFlags::INLINE_DENTRY)
+    dir.tree
+        .lock()
+        .inode
+        .inline()
+        .contains(InlineFlags::INLINE_DENTRY)
 }
 
 /// A copy of the inline area and its layout.
 pub(super) fn inline_area(dir: &Inode) -> (Vec<u8>, Layout) {
     let tree = dir.tree.lock();
-    (tree.inode.inline_data_area().to_vec(), tree.inode.inline_dentry_layout())
+    (
+        tree.inode.inline_data_area().to_vec(),
+        tree.inode.inline_dentry_layout(),
+    )
 }
 
 /// Stores the inline area.
 pub(super) fn store_inline(dir: &Inode, area: &[u8]) {
-    dir.tree.lock().inode_mut().inline_data_area_mut().copy_from_slice(area);
+    dir.tree
+        .lock()
+        .inode_mut()
+        .inline_data_area_mut()
+        .copy_from_slice(area);
 }
 
 /// Blocks of the directory, by its size.

@@ -20,7 +20,12 @@ pub(crate) fn insert(
     target: &Inode,
 ) -> Result<()> {
     let (ino, file_type) = (target.ino, target.file_type);
-    let entry = DirEntry { hash: dentry_hash(name), ino, file_type, name };
+    let entry = DirEntry {
+        hash: dentry_hash(name),
+        ino,
+        file_type,
+        name,
+    };
     fs.note_dirty(dir);
     if block::is_inline(dir) {
         if insert_inline(dir, &entry)? {
@@ -34,7 +39,9 @@ pub(crate) fn insert(
 fn insert_inline(dir: &Inode, entry: &DirEntry<'_>) -> Result<bool> {
     let (mut area, layout) = block::inline_area(dir);
     let mut view = DentryViewMut::new(&mut area, layout)?;
-    let Some(slot) = view.view().room_for(slots_for(entry.name.len())) else { return Ok(false) };
+    let Some(slot) = view.view().room_for(slots_for(entry.name.len())) else {
+        return Ok(false);
+    };
     view.insert(slot, entry);
     block::store_inline(dir, &area);
     Ok(true)
@@ -49,7 +56,9 @@ fn insert_hashed(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
         for index in start..start + u64::from(bucket_blocks(level)) {
             let mut area = block::read(ops, index)?;
             let mut view = DentryViewMut::new(&mut area[..], Layout::BLOCK)?;
-            let Some(slot) = view.view().room_for(slots_for(entry.name.len())) else { continue };
+            let Some(slot) = view.view().room_for(slots_for(entry.name.len())) else {
+                continue;
+            };
             view.insert(slot, entry);
             block::write(ops, index, &area)?;
             if level >= depth {
@@ -81,7 +90,12 @@ fn spill(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>) -> Result<()> {
 fn move_entries(ops: &DataOps<'_>, entries: &[f2fs_format::dentry::Dentry<'_>]) -> Result<()> {
     for dentry in entries {
         let (ino, file_type) = (dentry.ino, dentry.file_type);
-        let entry = DirEntry { hash: dentry.hash, ino, file_type, name: dentry.name };
+        let entry = DirEntry {
+            hash: dentry.hash,
+            ino,
+            file_type,
+            name: dentry.name,
+        };
         if dentry.is_dot() {
             insert_first(ops, &entry)?;
         } else {
@@ -133,8 +147,16 @@ fn undo_spill(fs: &Fs, dir: &Arc<Inode>, area: &[u8], size: u64) -> Result<()> {
 pub(crate) fn init_dots(dir: &Inode, parent: Ino) -> Result<()> {
     let (mut area, layout) = block::inline_area(dir);
     let mut view = DentryViewMut::new(&mut area, layout)?;
-    for (slot, (name, ino)) in [(&b"."[..], dir.ino), (b"..", parent)].into_iter().enumerate() {
-        let entry = DirEntry { hash: 0, ino, file_type: FileType::Directory, name };
+    for (slot, (name, ino)) in [(&b"."[..], dir.ino), (b"..", parent)]
+        .into_iter()
+        .enumerate()
+    {
+        let entry = DirEntry {
+            hash: 0,
+            ino,
+            file_type: FileType::Directory,
+            name,
+        };
         view.insert(slot, &entry);
     }
     let size = area.len() as u64;
@@ -153,16 +175,13 @@ pub(crate) fn replace(
     target: &Inode,
 ) -> Result<()> {
     let (ino, file_type) = (target.ino, target.file_type);
-    change(fs, op, dir, found, |view| view.set_ino_type(found.slot, ino, file_type))
+    change(fs, op, dir, found, |view| {
+        view.set_ino_type(found.slot, ino, file_type);
+    })
 }
 
 /// Lets `..` of a directory name another parent.
-pub(crate) fn set_parent(
-    fs: &Fs,
-    op: &OpGuard<'_>,
-    dir: &Arc<Inode>,
-    parent: Ino,
-) -> Result<()> {
+pub(crate) fn set_parent(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>, parent: Ino) -> Result<()> {
     let dots = super::lookup(fs, dir, b"..")?.ok_or(Error::Invalid("a directory has no '..'"))?;
     change(fs, op, dir, &dots, |view| {
         view.set_ino_type(dots.slot, parent, FileType::Directory);
@@ -172,12 +191,7 @@ pub(crate) fn set_parent(
 }
 
 /// Removes an entry. A block without entries becomes a hole, except the first.
-pub(crate) fn remove(
-    fs: &Fs,
-    op: &OpGuard<'_>,
-    dir: &Arc<Inode>,
-    found: &Found,
-) -> Result<()> {
+pub(crate) fn remove(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>, found: &Found) -> Result<()> {
     let mut is_empty = false;
     change(fs, op, dir, found, |view| {
         view.delete(found.slot, found.name_len);
@@ -223,7 +237,8 @@ fn free_block(fs: &Fs, dir: &Arc<Inode>, index: u64) -> Result<()> {
         return Ok(());
     }
     tree.free_slot(fs, raw)?;
-    tree.change(fs, index, Missing::Fail)?.set(0, Slot::Hole.to_raw());
+    tree.change(fs, index, Missing::Fail)?
+        .set(0, Slot::Hole.to_raw());
     drop(tree);
     dir.bump_cookie();
     Ok(())

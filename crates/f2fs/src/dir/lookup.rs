@@ -71,7 +71,10 @@ pub(crate) fn lookup(fs: &Fs, dir: &Arc<Inode>, name: &[u8]) -> Result<Option<Fo
 /// Depth and `i_dir_level` of a directory of blocks.
 pub(super) fn levels(dir: &Inode) -> (u32, u8) {
     let tree = dir.tree.lock();
-    (tree.inode.current_depth().clamp(1, MAX_DIR_HASH_DEPTH), tree.inode.dir_level())
+    (
+        tree.inode.current_depth().clamp(1, MAX_DIR_HASH_DEPTH),
+        tree.inode.dir_level(),
+    )
 }
 
 /// Case-insensitive and encrypted directories hash something other than the stored bytes.
@@ -102,7 +105,9 @@ fn find_in(
 ) -> Result<Option<Found>> {
     let view = DentryView::new(area, layout)?;
     let matches = |d: &Dentry<'_>| d.name == name && hash.is_none_or(|h| h == d.hash);
-    let Some(dentry) = view.entries().flatten().find(matches) else { return Ok(None) };
+    let Some(dentry) = view.entries().flatten().find(matches) else {
+        return Ok(None);
+    };
     Ok(Some(Found {
         ino: fs.meta.geometry.nid(dentry.ino.get())?,
         file_type: dentry.file_type,
@@ -165,7 +170,9 @@ fn list_area(
     let mut entries = view.entries_from(slot as usize);
     while records.len() < max {
         let Some(entry) = entries.next() else { break };
-        let record = entry.map_err(crate::Error::from).and_then(|d| record(fs, &d, index));
+        let record = entry
+            .map_err(crate::Error::from)
+            .and_then(|d| record(fs, &d, index));
         match record {
             Ok(Some(record)) => records.push(record),
             Ok(None) => {}

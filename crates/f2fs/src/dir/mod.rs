@@ -16,7 +16,7 @@ mod block;
 mod insert;
 mod lookup;
 
-pub(crate) use insert::{insert, init_dots, remove, replace, set_parent};
+pub(crate) use insert::{init_dots, insert, remove, replace, set_parent};
 pub(crate) use lookup::{Found, is_empty, list, lookup};
 
 use crate::error::{Error, Result};
@@ -43,10 +43,14 @@ pub(crate) fn check_writable(dir: &Inode) -> Result<()> {
     use f2fs_format::Advise;
     let tree = dir.tree.lock();
     if tree.inode.flags().contains(InodeFlags::CASEFOLD) {
-        return Err(Error::Unsupported("changing a case-insensitive directory".to_owned()));
+        return Err(Error::Unsupported(
+            "changing a case-insensitive directory".to_owned(),
+        ));
     }
     if tree.inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported("changing an encrypted directory".to_owned()));
+        return Err(Error::Unsupported(
+            "changing an encrypted directory".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 /// Inodes kept when nobody uses them.
 const IDLE_MAX: usize = 16 * 1024;
-/// Clean nodes kept for each inode when memory is given back.
-const NODES_KEPT: usize = 64;
 
 /// All inodes in memory. An inode in use or dirty is never in here twice.
 #[derive(Debug)]
@@ -21,7 +19,9 @@ pub(crate) struct InodeCache {
 
 impl Default for InodeCache {
     fn default() -> Self {
-        Self { inodes: Mutex::new(Rank::LEAF, HashMap::new()) }
+        Self {
+            inodes: Mutex::new(Rank::LEAF, HashMap::new()),
+        }
     }
 }
 
@@ -71,14 +71,6 @@ impl InodeCache {
         };
         for inode in idle {
             inode.mapping.truncate(0);
-        }
-    }
-
-    /// Forgets clean nodes of all inodes but the most useful few.
-    pub(crate) fn trim_nodes(&self) {
-        let inodes: Vec<_> = self.inodes.lock().values().map(Arc::clone).collect();
-        for inode in inodes {
-            inode.tree.lock().trim(NODES_KEPT);
         }
     }
 }

@@ -5,9 +5,7 @@ use super::info::to_disk;
 use crate::data::policy;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
-use f2fs_format::{
-    FileType, InlineFlags, InodeBlock, InodeFlags, NewInode, Nid,
-};
+use f2fs_format::{FileType, InlineFlags, InodeBlock, InodeFlags, NewInode, Nid};
 use std::sync::Arc;
 
 /// What a new inode is.
@@ -45,14 +43,7 @@ impl Inode {
         parent: &Self,
         new: &NewFile<'_>,
     ) -> Result<Arc<Self>> {
-        fs.meta.space.reserve_node()?;
-        let ino = match fs.meta.nat.alloc_nid() {
-            Ok(nid) => nid,
-            Err(error) => {
-                fs.meta.space.release_node()?;
-                return Err(error);
-            }
-        };
+        let ino = fs.take_nid()?;
         fs.meta.space.add_inode();
         let block = new_block(fs, &parent.tree.lock().inode, ino, new);
         let inode = Self::new(fs, ino, block, true)?;
@@ -66,7 +57,11 @@ fn new_block(fs: &Fs, parent: &InodeBlock, ino: Nid, new: &NewFile<'_>) -> Inode
     let is_dir = new.file_type == FileType::Directory;
     // A set-group-id directory passes its group on, and the bit itself to directories.
     let inherits_group = parent.mode() & S_ISGID != 0;
-    let gid = if inherits_group { parent.gid() } else { new.gid };
+    let gid = if inherits_group {
+        parent.gid()
+    } else {
+        new.gid
+    };
     let setgid = if inherits_group && is_dir { S_ISGID } else { 0 };
     let mut flags = parent.flags() & INHERITED;
     if is_dir {
@@ -102,7 +97,11 @@ fn new_block(fs: &Fs, parent: &InodeBlock, ino: Nid, new: &NewFile<'_>) -> Inode
 }
 
 fn inherited_projid(parent: &InodeBlock) -> u32 {
-    if parent.flags().contains(InodeFlags::PROJINHERIT) { parent.projid().unwrap_or(0) } else { 0 }
+    if parent.flags().contains(InodeFlags::PROJINHERIT) {
+        parent.projid().unwrap_or(0)
+    } else {
+        0
+    }
 }
 
 /// Small files and directories start inside their inode block; compressed files never do.

@@ -59,10 +59,16 @@ impl Inode {
 
 /// A time as the volume stores it.
 pub(crate) fn to_disk(time: Timestamp) -> Timespec {
-    Timespec { sec: time.secs, nsec: time.nanos }
+    Timespec {
+        sec: time.secs,
+        nsec: time.nanos,
+    }
 }
 
 /// A time of the volume; nanoseconds beyond a second are cut.
 pub(crate) fn from_disk(time: Timespec) -> Timestamp {
-    Timestamp { secs: time.sec, nanos: time.nsec.min(999_999_999) }
+    Timestamp {
+        secs: time.sec,
+        nanos: time.nsec.min(999_999_999),
+    }
 }

@@ -21,7 +21,7 @@ use crate::fs::Fs;
 use crate::locks;
 use crate::node::Tree;
 use f2fs_codec::CodecParams;
-use f2fs_format::{FileType, InlineFlags, Ino, InodeBlock};
+use f2fs_format::{FileType, Ino, InodeBlock};
 use pagecache::{Mapping, Orders};
 use runtime::sync::{Mutex, Rank, RwLock};
 use std::sync::Arc;
@@ -89,7 +89,8 @@ impl Inode {
     pub(crate) fn reload_layout(&self, fs: &Fs, tree: &Tree) -> Result<()> {
         let clusters = cluster_layout(&tree.inode)?;
         self.mapping.truncate(0);
-        self.mapping.set_orders(orders(fs, clusters, self.file_type));
+        self.mapping
+            .set_orders(orders(fs, clusters, self.file_type));
         *self.clusters.lock() = clusters;
         Ok(())
     }
@@ -110,12 +111,11 @@ impl Inode {
 
     /// Refuses what is not a directory.
     pub(crate) fn check_dir(&self) -> Result<()> {
-        if self.is_dir() { Ok(()) } else { Err(Error::NotADirectory) }
-    }
-
-    /// Whether its bytes are kept in the inode block.
-    pub(crate) fn is_inline_data(&self) -> bool {
-        self.tree.lock().inode.inline().contains(InlineFlags::INLINE_DATA)
+        if self.is_dir() {
+            Ok(())
+        } else {
+            Err(Error::NotADirectory)
+        }
     }
 
     /// Notes that it stands in the list of dirty inodes; whether it stood there already.
@@ -155,7 +155,10 @@ fn cluster_layout(block: &InodeBlock) -> Result<Option<ClusterLayout>> {
         info.has_checksum(),
     )
     .map_err(|_| Error::Invalid("compression attributes of the file contradict"))?;
-    Ok(Some(ClusterLayout { params, blocks: 1 << info.log_cluster_size }))
+    Ok(Some(ClusterLayout {
+        params,
+        blocks: 1 << info.log_cluster_size,
+    }))
 }
 
 /// A compressed file's folios are never smaller than a cluster (row S7); a directory's are single blocks.
@@ -164,5 +167,8 @@ fn orders(fs: &Fs, clusters: Option<ClusterLayout>, file_type: FileType) -> Orde
         return Orders { min: 0, max: 0 };
     }
     let min = clusters.map_or(0, |c| c.blocks.trailing_zeros() as u8);
-    Orders { min, max: fs.options.max_order.min(runtime::MAX_ORDER).max(min) }
+    Orders {
+        min,
+        max: fs.options.max_order.min(runtime::MAX_ORDER).max(min),
+    }
 }

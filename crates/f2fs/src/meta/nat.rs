@@ -220,6 +220,7 @@ impl Nat {
         Ok(self.get(nid)?.version)
     }
 
+    #[cfg(test)]
     /// Nids that are free, those included that wait for the next checkpoint.
     pub(crate) fn free_nid_count(&self) -> u32 {
         self.state.read().free.count()

@@ -98,7 +98,11 @@ impl SlotsMut<'_> {
 
     /// The summary entry of the block behind slot `i`.
     pub(crate) fn owner(&self, i: usize, version: u8) -> SummaryEntry {
-        SummaryEntry { nid: self.nid.get(), version, ofs_in_node: (self.first + i) as u16 }
+        SummaryEntry {
+            nid: self.nid.get(),
+            version,
+            ofs_in_node: (self.first + i) as u16,
+        }
     }
 
     /// The node that holds the slots.
@@ -110,7 +114,12 @@ impl SlotsMut<'_> {
 impl Tree {
     /// The tree of a checked inode block.
     pub(crate) fn new(ino: Ino, inode: InodeBlock, dirty: bool) -> Self {
-        Self { ino, inode, dirty, nodes: HashMap::new() }
+        Self {
+            ino,
+            inode,
+            dirty,
+            nodes: HashMap::new(),
+        }
     }
 
     /// The inode block, to be changed.
@@ -141,16 +150,13 @@ impl Tree {
             return Ok(Span::Hole(self.slots_after(&path)));
         };
         let slots = self.slots_mut(holder, &path);
-        Ok(Span::Slots((0..max.min(slots.len)).map(|i| slots.get(i)).collect()))
+        Ok(Span::Slots(
+            (0..max.min(slots.len)).map(|i| slots.get(i)).collect(),
+        ))
     }
 
     /// Slots from `block` on, for changing them; marks their node dirty.
-    pub(crate) fn change(
-        &mut self,
-        fs: &Fs,
-        block: u64,
-        missing: Missing,
-    ) -> Result<SlotsMut<'_>> {
+    pub(crate) fn change(&mut self, fs: &Fs, block: u64, missing: Missing) -> Result<SlotsMut<'_>> {
         let path = self.path(block)?;
         let holder = match (self.find(fs, &path)?, missing) {
             (Some(holder), _) => holder,
@@ -176,11 +182,18 @@ impl Tree {
             Holder::Inode => (self.ino, Body::Inode(&mut self.inode)),
             Holder::Node(nid) => (nid, Body::Node(&mut self.cached(nid).block)),
         };
-        SlotsMut { nid, first: path.slot, len, body }
+        SlotsMut {
+            nid,
+            first: path.slot,
+            len,
+            body,
+        }
     }
 
     pub(super) fn cached(&mut self, nid: Nid) -> &mut Node {
-        self.nodes.get_mut(&nid).expect("the caller loaded the node")
+        self.nodes
+            .get_mut(&nid)
+            .expect("the caller loaded the node")
     }
 
     /// The holder of a path's slots, its nodes loaded; None if one of them does not exist.
@@ -225,7 +238,13 @@ impl Tree {
             let addr = fs.meta.nat.node_addr(nid)?;
             let block = fs.meta.device.read_block(addr)?;
             NodeFooter::read(&block).check_node(nid, self.ino, offset)?;
-            self.nodes.insert(nid, Node { block, dirty: false });
+            self.nodes.insert(
+                nid,
+                Node {
+                    block,
+                    dirty: false,
+                },
+            );
         }
         // A node made in memory passes too: its footer was written when it was made.
         NodeFooter::read(&self.nodes[&nid].block).check_node(nid, self.ino, offset)?;
@@ -269,14 +288,7 @@ impl Tree {
 
     /// A new, empty node of this inode. The caller links it.
     pub(crate) fn new_node(&mut self, fs: &Fs, offset: u32) -> Result<Nid> {
-        fs.meta.space.reserve_node()?;
-        let nid = match fs.meta.nat.alloc_nid() {
-            Ok(nid) => nid,
-            Err(error) => {
-                fs.meta.space.release_node()?;
-                return Err(error);
-            }
-        };
+        let nid = fs.take_nid()?;
         let mut block = Box::new([0; BLOCK_SIZE]);
         let footer = NodeFooter {
             nid,
@@ -304,11 +316,6 @@ impl Tree {
     pub(crate) fn sub_blocks(&mut self, count: u64) {
         let blocks = self.inode.blocks().saturating_sub(count).max(1);
         self.inode_mut().set_blocks(blocks);
-    }
-
-    /// Whether any node differs from the volume's.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty || self.nodes.values().any(|n| n.dirty)
     }
 
     /// Forgets clean nodes beyond `keep`.

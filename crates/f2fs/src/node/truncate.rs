@@ -44,7 +44,12 @@ impl Subtree {
             3 => in_inode + 2 * in_node + in_node * n,
             _ => in_inode + 2 * in_node + 2 * in_node * n,
         };
-        Self { height, offset: offset as u32, start, len: in_node * n.pow(height - 1) }
+        Self {
+            height,
+            offset: offset as u32,
+            start,
+            len: in_node * n.pow(height - 1),
+        }
     }
 
     fn child(self, index: usize) -> Self {
@@ -83,7 +88,12 @@ impl Tree {
     ) -> Result<()> {
         let height = (path.level - level) as u32 + 1;
         let offset = path.node_offset[level];
-        let subtree = Subtree { height, offset, start: 0, len: NIDS_PER_BLOCK.pow(height) };
+        let subtree = Subtree {
+            height,
+            offset,
+            start: 0,
+            len: NIDS_PER_BLOCK.pow(height),
+        };
         self.truncate_child(fs, parent, index, subtree, 0)
     }
 
@@ -98,7 +108,9 @@ impl Tree {
         if subtree.start + subtree.len <= from {
             return Ok(());
         }
-        let Some(nid) = self.child(fs, parent, index)? else { return Ok(()) };
+        let Some(nid) = self.child(fs, parent, index)? else {
+            return Ok(());
+        };
         self.load(fs, nid, subtree.offset)?;
         if subtree.height == 1 {
             let from = from.saturating_sub(subtree.start) as usize;
@@ -121,9 +133,16 @@ impl Tree {
     /// Frees the slots of one node from index `from` on.
     fn free_slots(&mut self, fs: &Fs, holder: Holder, from: usize) -> Result<()> {
         let (in_inode, in_node) = self.slots_per_node();
-        let count = if holder == Holder::Inode { in_inode } else { in_node } as usize;
+        let count = if holder == Holder::Inode {
+            in_inode
+        } else {
+            in_node
+        } as usize;
         // Clusters never straddle nodes, and a compressed one is never cut: it was unpacked before.
-        let cluster = self.inode.compress().map_or(1, |info| info.cluster_blocks() as usize);
+        let cluster = self
+            .inode
+            .compress()
+            .map_or(1, |info| info.cluster_blocks() as usize);
         let mut is_compressed = false;
         for index in from..count {
             let slot = Slot::from_raw(self.slot(holder, index));
@@ -163,7 +182,8 @@ impl Tree {
     /// Takes one from the count of blocks that compression saves.
     fn forget_saved_block(&mut self) {
         if let Some(info) = self.inode.compress() {
-            self.inode_mut().set_compr_blocks(info.compr_blocks.saturating_sub(1));
+            self.inode_mut()
+                .set_compr_blocks(info.compr_blocks.saturating_sub(1));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::fs::Fs;
 use crate::meta::batch::MetaBatch;
 use crate::stats;
 use f2fs_format::node::{self, NodeFooter};
-use f2fs_format::{Block, BlockAddr, CursegType, Ino, Nid};
+use f2fs_format::{Block, BlockAddr, CursegType, Nid};
 
 /// Gathers node blocks and writes them.
 pub(crate) struct NodeWriter<'a> {
@@ -21,7 +21,11 @@ pub(crate) struct NodeWriter<'a> {
 impl<'a> NodeWriter<'a> {
     /// A writer of nodes for the next checkpoint.
     pub(crate) fn new(fs: &'a Fs) -> Self {
-        Self { fs, cp_ver: fs.meta.node_cp_ver(), blocks: Vec::new() }
+        Self {
+            fs,
+            cp_ver: fs.meta.node_cp_ver(),
+            blocks: Vec::new(),
+        }
     }
 
     /// Places all dirty nodes of a tree: indirect nodes, then direct nodes, then the inode.
@@ -73,7 +77,10 @@ impl<'a> NodeWriter<'a> {
 
     /// Writes all blocks.
     pub(crate) fn finish(mut self) -> Result<()> {
-        stats::add(&self.fs.counters.node_blocks_written, self.blocks.len() as u64);
+        stats::add(
+            &self.fs.counters.node_blocks_written,
+            self.blocks.len() as u64,
+        );
         self.blocks.sort_by_key(|(addr, _)| *addr);
         let mut batch = MetaBatch::new(&self.fs.meta.device);
         for (addr, block) in &self.blocks {

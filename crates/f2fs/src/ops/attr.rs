@@ -2,13 +2,13 @@
 
 use super::file::check_changeable;
 use crate::acl;
+use crate::data::policy;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, to_disk};
 use crate::node::Tree;
 use crate::options::CompressDefaults;
 use crate::xattr::{self, SetXattr};
-use crate::data::policy;
 use f2fs_format::xattr::{
     INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_VERITY, full_name,
     split_name,
@@ -36,11 +36,7 @@ pub struct SetAttr {
 const PERMISSIONS: u16 = 0o7777;
 
 /// Changes something in the inode block, inside an operation, and sets the change time.
-fn change<R>(
-    fs: &Fs,
-    inode: &Arc<Inode>,
-    edit: impl FnOnce(&mut Tree) -> Result<R>,
-) -> Result<R> {
+fn change<R>(fs: &Fs, inode: &Arc<Inode>, edit: impl FnOnce(&mut Tree) -> Result<R>) -> Result<R> {
     fs.check_writable()?;
     fs.balance()?;
     let _alone = inode.rwsem.write();
@@ -80,7 +76,13 @@ pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()>
 
 /// Immutable files keep their attributes; other obstacles to writing do not matter here.
 fn check_mutable(inode: &Inode) -> Result<()> {
-    if inode.tree.lock().inode.flags().contains(InodeFlags::IMMUTABLE) {
+    if inode
+        .tree
+        .lock()
+        .inode
+        .flags()
+        .contains(InodeFlags::IMMUTABLE)
+    {
         return Err(Error::NotPermitted("the file is immutable"));
     }
     Ok(())
@@ -106,7 +108,7 @@ pub(crate) fn set_flags(
         return Err(Error::Invalid("a flag that cannot be changed this way"));
     }
     change(fs, inode, |tree| {
-        let flags = tree.inode.flags() - clear | set;
+        let flags = (tree.inode.flags() - clear) | set;
         tree.inode_mut().set_flags(flags);
         Ok(())
     })
@@ -121,27 +123,37 @@ pub(crate) fn set_compression(
 ) -> Result<()> {
     let needed = Features::COMPRESSION | Features::EXTRA_ATTR;
     if !fs.meta.sb.features.contains(needed) {
-        return Err(Error::Unsupported("compression on a volume made without it".to_owned()));
+        return Err(Error::Unsupported(
+            "compression on a volume made without it".to_owned(),
+        ));
     }
     if !matches!(inode.file_type, FileType::Regular | FileType::Directory) {
         return Err(Error::Invalid("only files and directories are compressed"));
     }
     if compress.is_some_and(|c| c.params().is_none()) {
-        return Err(Error::Invalid("algorithm, level and cluster size do not go together"));
+        return Err(Error::Invalid(
+            "algorithm, level and cluster size do not go together",
+        ));
     }
     check_changeable(inode)?;
     change(fs, inode, |tree| {
         let is_file = inode.file_type == FileType::Regular;
         if is_file && (inode.size() > 0 || has_blocks(tree)) {
-            return Err(Error::NotPermitted("compression of a file changes only while it is empty"));
+            return Err(Error::NotPermitted(
+                "compression of a file changes only while it is empty",
+            ));
         }
         if !tree.inode.can_compress() {
-            return Err(Error::Unsupported("compression of an inode without room for it".to_owned()));
+            return Err(Error::Unsupported(
+                "compression of an inode without room for it".to_owned(),
+            ));
         }
         if is_file {
             let inline = tree.inode.inline() - (InlineFlags::INLINE_DATA | InlineFlags::DATA_EXIST);
             tree.inode_mut().set_inline(inline);
         }
+        let flags = tree.inode.flags() - InodeFlags::NOCOMP;
+        tree.inode_mut().set_flags(flags);
         tree.inode_mut().set_compress(compress.map(policy::info_of));
         inode.reload_layout(fs, tree)
     })
@@ -181,7 +193,10 @@ pub enum Toggle {
 pub(crate) fn list_xattrs(fs: &Fs, inode: &Inode) -> Result<Vec<Vec<u8>>> {
     let mut tree = inode.tree.lock();
     let entries = xattr::load(fs, &mut tree)?;
-    Ok(entries.iter().filter_map(|e| full_name(e.index, &e.name)).collect())
+    Ok(entries
+        .iter()
+        .filter_map(|e| full_name(e.index, &e.name))
+        .collect())
 }
 
 /// One extended attribute, in the system's form.
@@ -189,9 +204,15 @@ pub(crate) fn get_xattr(fs: &Fs, inode: &Inode, name: &str) -> Result<Vec<u8>> {
     let (index, name) = known_name(name)?;
     let mut tree = inode.tree.lock();
     let entries = xattr::load(fs, &mut tree)?;
-    let entry = entries.into_iter().find(|e| e.index == index && e.name == name.as_bytes());
+    let entry = entries
+        .into_iter()
+        .find(|e| e.index == index && e.name == name.as_bytes());
     let value = entry.ok_or(Error::NoAttribute)?.value;
-    if is_acl(index) { acl::to_system(&value) } else { Ok(value) }
+    if is_acl(index) {
+        acl::to_system(&value)
+    } else {
+        Ok(value)
+    }
 }
 
 /// Sets an extended attribute given in the system's form.
@@ -205,9 +226,15 @@ pub(crate) fn set_xattr(
     let (index, name) = known_name(name)?;
     check_mutable(inode)?;
     if index == INDEX_POSIX_ACL_DEFAULT && !inode.is_dir() {
-        return Err(Error::NotPermitted("only directories have a default access list"));
+        return Err(Error::NotPermitted(
+            "only directories have a default access list",
+        ));
     }
-    let stored = if is_acl(index) { acl::to_volume(value)? } else { value.to_vec() };
+    let stored = if is_acl(index) {
+        acl::to_volume(value)?
+    } else {
+        value.to_vec()
+    };
     change(fs, inode, |tree| {
         xattr::change(fs, tree, (index, name.as_bytes()), Some(&stored), how)?;
         if index == INDEX_POSIX_ACL_ACCESS {
@@ -234,9 +261,9 @@ fn is_acl(index: u8) -> bool {
 /// Index and stored part of a name that users may use.
 fn known_name(name: &str) -> Result<(u8, &str)> {
     match split_name(name) {
-        Some((INDEX_ENCRYPTION | INDEX_VERITY, _)) | None => {
-            Err(Error::Unsupported(format!("the extended attribute name '{name}'")))
-        }
+        Some((INDEX_ENCRYPTION | INDEX_VERITY, _)) | None => Err(Error::Unsupported(format!(
+            "the extended attribute name '{name}'"
+        ))),
         Some(known) => Ok(known),
     }
 }

@@ -143,7 +143,9 @@ fn check_regular(inode: &Inode) -> Result<()> {
 /// Refuses bytes that this engine would return wrong.
 fn check_readable(inode: &Inode) -> Result<()> {
     if inode.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported("reading an encrypted file without its key".to_owned()));
+        return Err(Error::Unsupported(
+            "reading an encrypted file without its key".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -159,9 +161,15 @@ pub(crate) fn check_changeable(inode: &Inode) -> Result<()> {
         return Err(Error::NotPermitted("the file is sealed by fs-verity"));
     }
     if advise.contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported("changing an encrypted file without its key".to_owned()));
+        return Err(Error::Unsupported(
+            "changing an encrypted file without its key".to_owned(),
+        ));
     }
-    if tree.inode.inline().contains(f2fs_format::InlineFlags::PIN_FILE) {
+    if tree
+        .inode
+        .inline()
+        .contains(f2fs_format::InlineFlags::PIN_FILE)
+    {
         return Err(Error::NotPermitted("the file is pinned to its blocks"));
     }
     Ok(())

@@ -16,7 +16,10 @@ impl OpenInode {
     /// meanwhile.
     pub(crate) fn new(fs: &Arc<Fs>, inode: Arc<Inode>) -> Self {
         inode.add_open();
-        Self { fs: Arc::clone(fs), inode }
+        Self {
+            fs: Arc::clone(fs),
+            inode,
+        }
     }
 }
 

@@ -93,7 +93,11 @@ fn check_parent(parent: &Inode) -> Result<()> {
 }
 
 fn check_links(inode: &Inode) -> Result<()> {
-    if inode.tree.lock().inode.links() >= LINKS_MAX { Err(Error::TooManyLinks) } else { Ok(()) }
+    if inode.tree.lock().inode.links() >= LINKS_MAX {
+        Err(Error::TooManyLinks)
+    } else {
+        Ok(())
+    }
 }
 
 fn add_links(inode: &Inode, count: u32) {
@@ -103,12 +107,7 @@ fn add_links(inode: &Inode, count: u32) {
 }
 
 /// Makes another name for a file.
-pub(crate) fn link(
-    fs: &Fs,
-    inode: &Arc<Inode>,
-    parent: &Arc<Inode>,
-    name: &[u8],
-) -> Result<()> {
+pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]) -> Result<()> {
     dir::check_name(name)?;
     if inode.is_dir() {
         return Err(Error::NotPermitted("a directory has one name"));
@@ -169,7 +168,9 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
         return Err(Error::NotEmpty);
     }
     let op = fs.start_op();
-    drop_link(fs, &op, &inode, |fs, op| dir::remove(fs, op, parent, &found))?;
+    drop_link(fs, &op, &inode, |fs, op| {
+        dir::remove(fs, op, parent, &found)
+    })?;
     if inode.is_dir() {
         sub_link(parent);
     }
@@ -179,7 +180,11 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
 
 fn check_removable(inode: &Inode) -> Result<()> {
     let tree = inode.tree.lock();
-    if tree.inode.flags().contains(f2fs_format::InodeFlags::IMMUTABLE) {
+    if tree
+        .inode
+        .flags()
+        .contains(f2fs_format::InodeFlags::IMMUTABLE)
+    {
         return Err(Error::NotPermitted("the file is immutable"));
     }
     Ok(())
@@ -200,7 +205,11 @@ fn drop_link(
     remove: impl FnOnce(&Fs, &OpGuard<'_>) -> Result<()>,
 ) -> Result<()> {
     let links = inode.tree.lock().inode.links();
-    let left = if inode.is_dir() { 0 } else { links.saturating_sub(1) };
+    let left = if inode.is_dir() {
+        0
+    } else {
+        links.saturating_sub(1)
+    };
     if left == 0 {
         fs.meta.orphans.add(inode.ino)?;
     }
@@ -283,7 +292,9 @@ fn replace_target(
         (true, true) if !dir::is_empty(fs, &victim)? => return Err(Error::NotEmpty),
         _ => {}
     }
-    drop_link(fs, op, &victim, |fs, op| dir::replace(fs, op, to, target, inode))
+    drop_link(fs, op, &victim, |fs, op| {
+        dir::replace(fs, op, to, target, inode)
+    })
 }
 
 /// After the new entry: the old one, `..`, link counts, hints and times.

@@ -84,7 +84,11 @@ pub(crate) fn resolve_parent(fs: &Arc<Fs>, path: &[u8]) -> Result<Parent> {
     }
     let dir = Walk { fs, links: 0 }.walk(root(fs)?, front, Final::Follow)?;
     dir.inode.check_dir()?;
-    Ok(Parent { dir, name: name.to_vec(), must_be_dir })
+    Ok(Parent {
+        dir,
+        name: name.to_vec(),
+        must_be_dir,
+    })
 }
 
 fn trim_slashes(path: &[u8]) -> &[u8] {
@@ -99,8 +103,15 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn walk(&mut self, start: OpenInode, path: &[u8], last: Final) -> Result<OpenInode> {
-        let mut at = if path.starts_with(b"/") { root(self.fs)? } else { start };
-        let mut parts = path.split(|&b| b == b'/').filter(|p| !p.is_empty()).peekable();
+        let mut at = if path.starts_with(b"/") {
+            root(self.fs)?
+        } else {
+            start
+        };
+        let mut parts = path
+            .split(|&b| b == b'/')
+            .filter(|p| !p.is_empty())
+            .peekable();
         while let Some(part) = parts.next() {
             if part.contains(&0) {
                 return Err(Error::Invalid("a path holds a NUL byte"));

@@ -39,7 +39,9 @@ use crate::meta::elapsed::Elapsed;
 use curseg::Curseg;
 use entry::Class;
 use f2fs_format::checkpoint::CursegPos;
-use f2fs_format::summary::{SummaryBlock, SummaryEntry};
+use f2fs_format::summary::SummaryBlock;
+#[cfg(test)]
+use f2fs_format::summary::SummaryEntry;
 use f2fs_format::{BLOCKS_PER_SEGMENT, BlockAddr, CursegType, Geometry};
 use runtime::sync::Mutex;
 use std::sync::Arc;
@@ -102,6 +104,7 @@ impl Segments {
         self.table.lock().invalidate(addr)
     }
 
+    #[cfg(test)]
     /// Whether a block has content that something may point at; false for addresses outside MAIN.
     pub(crate) fn is_valid(&self, addr: BlockAddr) -> bool {
         let Ok(addr) = self.geometry.main_addr(addr.get()) else {
@@ -114,6 +117,7 @@ impl Segments {
         self.table.lock().get(segno).is_valid(offset)
     }
 
+    #[cfg(test)]
     /// Which node points at a valid block, or is the block. For other blocks the answer means
     /// nothing.
     ///

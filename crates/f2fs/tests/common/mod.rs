@@ -7,7 +7,12 @@ use tempfile::NamedTempFile;
 
 /// Compression of the root directory, which files inherit.
 pub(crate) fn compressed(algorithm: CompressAlgorithm, log_cluster_size: u8) -> RootCompression {
-    RootCompression { algorithm, level: 0, log_cluster_size, checksum: true }
+    RootCompression {
+        algorithm,
+        level: 0,
+        log_cluster_size,
+        checksum: true,
+    }
 }
 
 /// A fresh volume in a temporary image.
@@ -66,9 +71,16 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
 /// Compares a file's content without printing megabytes.
 pub(crate) fn assert_content(volume: &Volume, path: &str, expected: &[u8]) {
     let mut content = Vec::new();
-    volume.open_file(path).unwrap().read_to_end(&mut content).unwrap();
+    volume
+        .open_file(path)
+        .unwrap()
+        .read_to_end(&mut content)
+        .unwrap();
     assert_eq!(content.len(), expected.len(), "size of {path}");
     if let Some(at) = content.iter().zip(expected).position(|(a, b)| a != b) {
-        panic!("{path} differs at byte {at}: {:#x}, not {:#x}", content[at], expected[at]);
+        panic!(
+            "{path} differs at byte {at}: {:#x}, not {:#x}",
+            content[at], expected[at]
+        );
     }
 }

@@ -1,1 +1,318 @@
-//! later
+//! Volumes of every combination of features: the same work on each, by both sides in turns.
+
+use crate::guest::Guest;
+use crate::manifest::Manifest;
+use crate::ops::{Model, Op, apply_all, command_all};
+use crate::pool::Rng;
+use f2fs::{CompressDefaults, FormatOptions, Volume, VolumeOptions};
+use f2fs_format::Features;
+use tempfile::NamedTempFile;
+use testkit::{fsck, tools};
+
+/// Turns of each side.
+const ROUNDS: u64 = 2;
+const MIB: u64 = 1 << 20;
+
+/// Arguments of `mkfs.f2fs` and the volume's size in MiB.
+const THEIRS: [(&[&str], u64); 11] = [
+    (&[], 64),
+    (&["-O", "extra_attr"], 64),
+    (&["-O", "extra_attr,inode_checksum,sb_checksum"], 100),
+    (&["-O", "extra_attr,compression"], 64),
+    (&["-O", "extra_attr,inode_crtime,lost_found"], 64),
+    (&["-O", "extra_attr,flexible_inline_xattr"], 64),
+    (&["-O", "encrypt,verity"], 64),
+    (&["-O", "casefold", "-C", "utf8"], 64),
+    (&["-i", "-O", "extra_attr,inode_checksum"], 128),
+    (&["-s", "4", "-z", "2", "-O", "extra_attr,compression"], 512),
+    (
+        &[
+            "-i",
+            "-C",
+            "utf8",
+            "-O",
+            "encrypt,extra_attr,inode_checksum,flexible_inline_xattr,inode_crtime,\
+             lost_found,verity,sb_checksum,casefold,compression",
+        ],
+        256,
+    ),
+];
+
+/// What our formatter is asked for.
+fn ours() -> [FormatOptions; 3] {
+    let bare = FormatOptions {
+        features: Features::empty(),
+        ..FormatOptions::new(64 * MIB)
+    };
+    let all = FormatOptions {
+        features: FormatOptions::SUPPORTED,
+        ..FormatOptions::new(100 * MIB)
+    };
+    let large = FormatOptions {
+        segments_per_section: 4,
+        sections_per_zone: 2,
+        ..FormatOptions::new(1024 * MIB)
+    };
+    [bare, all, large]
+}
+
+struct Arena {
+    name: String,
+    image: NamedTempFile,
+    compresses: bool,
+    model: Model,
+}
+
+fn arenas() -> Vec<Arena> {
+    let theirs = THEIRS.iter().map(|&(args, size)| Arena {
+        name: format!("mkfs.f2fs {args:?}"),
+        image: tools::mkfs(args, size * MIB),
+        compresses: args.iter().any(|arg| arg.contains("compression")),
+        model: Model::default(),
+    });
+    let ours = ours().into_iter().map(|format| {
+        let image = NamedTempFile::new().unwrap();
+        let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
+        volume.close().unwrap();
+        let name = format!("our mkfs, {} MiB, {:?}", format.size / MIB, format.features);
+        let compresses = format.features.contains(Features::COMPRESSION);
+        Arena {
+            name,
+            image,
+            compresses,
+            model: Model::default(),
+        }
+    });
+    theirs.chain(ours).collect()
+}
+
+#[test]
+fn both_sides_work_on_volumes_of_all_features() {
+    let mut arenas = arenas();
+    for round in 0..ROUNDS {
+        let t=std::time::Instant::now();
+        for arena in &mut arenas {
+            engine_turn(arena, round);
+        }
+        eprintln!("engine {:?}",t.elapsed());
+        let Some(()) = kernel_turn(&mut arenas, round) else {
+            return;
+        };
+    }
+}
+
+/// `mkfs.f2fs` makes quota files, which the engine does not keep up to date: it reads such a volume only.
+#[test]
+fn a_volume_with_quota_files_is_for_reading() {
+    let image = tools::mkfs(&["-O", "extra_attr,project_quota,quota"], 64 * MIB);
+    let mut model = Model::default();
+    let mut guest = Guest::new();
+    guest.mount(image.path(), "usrquota,grpquota,prjquota");
+    command_all(&mut guest, &work("k", 0, false, &mut model));
+    guest.then("sync").manifest().umount();
+    let Some(manifests) = guest.run() else { return };
+    fsck::assert_clean(image.path());
+    let seen = Manifest::of_image(image.path());
+    seen.assert_same(&manifests[0], "engine <> kernel");
+    model.assert_in(&seen, image.path(), "the engine");
+    let error = Volume::open(image.path(), &VolumeOptions::default()).unwrap_err();
+    assert!(matches!(&error, f2fs::Error::Unsupported(_)), "{error:?}");
+    assert!(error.to_string().contains("quota_ino"), "{error}");
+}
+
+fn engine_turn(arena: &mut Arena, round: u64) {
+    let (name, path) = (&arena.name, arena.image.path());
+    let volume =
+        Volume::open(path, &VolumeOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    arena.model.assert_in(&Manifest::of(&volume), path, name);
+    let ops = work("e", round, arena.compresses, &mut arena.model);
+    apply_all(&volume, &ops);
+    volume.close().unwrap();
+    if let Some(complaint) = fsck::complaints(path) {
+        panic!("{name} after the engine's turn {round}: {complaint}");
+    }
+}
+
+fn kernel_turn(arenas: &mut [Arena], round: u64) -> Option<()> {
+    let mut guest = Guest::new();
+    let before: Vec<_> = arenas.iter().map(|arena| arena.model.clone()).collect();
+    let ours: Vec<_> = arenas
+        .iter()
+        .map(|arena| Manifest::of_image(arena.image.path()))
+        .collect();
+    for arena in arenas.iter_mut() {
+        guest.mount(arena.image.path(), "").manifest();
+        command_all(
+            &mut guest,
+            &work("k", round, arena.compresses, &mut arena.model),
+        );
+        guest.then("sync").manifest().umount();
+    }
+        let t=std::time::Instant::now();
+    let manifests = guest.run()?;
+        eprintln!("guest {:?}",t.elapsed());
+    for (n, arena) in arenas.iter().enumerate() {
+        let (name, path) = (&arena.name, arena.image.path());
+        before[n].assert_in(&manifests[2 * n], path, name);
+        ours[n].assert_same(&manifests[2 * n], &format!("engine <> kernel, {name}"));
+        let after = &manifests[2 * n + 1];
+        arena.model.assert_in(after, path, name);
+        if let Some(complaint) = fsck::complaints(path) {
+            panic!("{name} after the kernel's turn {round}: {complaint}");
+        }
+        let what = format!("engine <> kernel after the kernel's turn, {name}");
+        Manifest::of_image(path).assert_same(after, &what);
+    }
+        eprintln!("after {:?}",t.elapsed());
+    Some(())
+}
+
+/// Something of everything, in a folder of its own for each side and round, and changes of what the others made.
+fn work(side: &str, round: u64, compresses: bool, model: &mut Model) -> Vec<Op> {
+    let top = format!("/{side}{round}");
+    let mut rng = Rng::new(round + u64::from(side == "k") * 7);
+    let mut ops = vec![Op::Mkdir(top.clone(), 0o2775)];
+    make_files(&top, compresses, &mut rng, &mut ops);
+    make_names(&top, &mut ops);
+    make_attributes(&top, &mut ops);
+    change_others(model, &mut rng, &mut ops);
+    model.apply_all(&ops);
+    ops
+}
+
+fn make_files(top: &str, compresses: bool, rng: &mut Rng, ops: &mut Vec<Op>) {
+    for (n, size) in [0, 5, 3000, 4096, 5000, 70_000, 400_000]
+        .into_iter()
+        .enumerate()
+    {
+        let path = format!("{top}/file{n}");
+        ops.push(Op::Create(path.clone(), None));
+        if size > 0 {
+            ops.push(Op::Write {
+                path,
+                pos: 0,
+                len: size,
+                source: rng.source(size),
+            });
+        }
+    }
+    let path = format!("{top}/holes");
+    ops.push(Op::Create(path.clone(), None));
+    // Into the inode, a direct node, the second one, and one below an indirect node.
+    for block in [1_u64, 1000, 2000, 9000] {
+        let (pos, len) = (block * 4096 + 10, 5000);
+        ops.push(Op::Write {
+            path: path.clone(),
+            pos,
+            len,
+            source: rng.source(len),
+        });
+    }
+    if compresses {
+        let path = format!("{top}/compressed");
+        ops.push(Op::Create(path.clone(), Some(CompressDefaults::default())));
+        for pos in [0, 200_000, 500_000] {
+            let len = 150_000;
+            ops.push(Op::Write {
+                path: path.clone(),
+                pos,
+                len,
+                source: rng.source(len),
+            });
+        }
+    }
+}
+
+fn make_names(top: &str, ops: &mut Vec<Op>) {
+    ops.push(Op::Mkdir(format!("{top}/names"), 0o755));
+    ops.push(Op::Mkdir(format!("{top}/names/below"), 0o700));
+    for n in 0..250 {
+        // More than an inode block holds.
+        ops.push(Op::Create(
+            format!("{top}/names/{}-{n}", "n".repeat(n % 40)),
+            None,
+        ));
+    }
+    for n in (0..250).step_by(3) {
+        ops.push(Op::Unlink(format!(
+            "{top}/names/{}-{n}",
+            "n".repeat(n % 40)
+        )));
+    }
+    ops.push(Op::Create(format!("{top}/names/{}", "x".repeat(255)), None));
+    ops.push(Op::Link(
+        format!("{top}/file3"),
+        format!("{top}/names/hard"),
+    ));
+    ops.push(Op::Rename(
+        format!("{top}/file4"),
+        format!("{top}/names/below/moved"),
+    ));
+    ops.push(Op::Rename(format!("{top}/file1"), format!("{top}/file2")));
+    ops.push(Op::Rename(
+        format!("{top}/names/below"),
+        format!("{top}/below"),
+    ));
+    ops.push(Op::Symlink("names/hard".to_owned(), format!("{top}/short")));
+    ops.push(Op::Symlink("../".repeat(1300), format!("{top}/long")));
+    ops.push(Op::Pipe(format!("{top}/pipe"), 0o600));
+    ops.push(Op::Device(format!("{top}/null"), 1, 3));
+    ops.push(Op::Device(format!("{top}/far"), 300, 70_000));
+}
+
+fn make_attributes(top: &str, ops: &mut Vec<Op>) {
+    let file = format!("{top}/file3");
+    ops.push(Op::Chmod(file.clone(), 0o4751));
+    ops.push(Op::Chown(file.clone(), 1000, 70_000));
+    ops.push(Op::Utime(
+        file.clone(),
+        (1_000_000_000, 5),
+        (-3, 999_999_999),
+    ));
+    ops.push(Op::SetXattr(file.clone(), "user.small", b"value".to_vec()));
+    ops.push(Op::SetXattr(file.clone(), "trusted.big", vec![7; 3000]));
+    ops.push(Op::SetXattr(
+        file.clone(),
+        "security.label",
+        b"a:b:c\0".to_vec(),
+    ));
+    ops.push(Op::RemoveXattr(file, "user.small"));
+    ops.push(Op::SetXattr(
+        format!("{top}/names"),
+        "user.of.a.folder",
+        vec![1; 150],
+    ));
+    ops.push(Op::SetXattr(
+        format!("{top}/short"),
+        "trusted.link",
+        b"x".to_vec(),
+    ));
+}
+
+/// Appends to, overwrites and removes some of what is there already.
+fn change_others(model: &Model, rng: &mut Rng, ops: &mut Vec<Op>) {
+    let paths: Vec<_> = model
+        .paths()
+        .filter(|path| !path.contains("/names/"))
+        .collect();
+    for path in paths {
+        let path = path.to_owned();
+        let size = model.len(&path);
+        let (pos, len) = match rng.below(4) {
+            0 => (size, 1 + rng.below(5000)),
+            1 => (rng.below(size.max(1)), 1 + rng.below(9000)),
+            2 => (0, 4096),
+            _ => {
+                ops.push(Op::Unlink(path));
+                continue;
+            }
+        };
+        let len = len as usize;
+        ops.push(Op::Write {
+            path,
+            pos,
+            len,
+            source: rng.source(len),
+        });
+    }
+}

@@ -38,10 +38,14 @@ impl<'a> Guest<'a> {
 
     /// Mounts an image with options besides `noatime`.
     pub(crate) fn mount(&mut self, image: &'a Path, options: &str) -> &mut Self {
-        let at = self.images.iter().position(|&i| i == image).unwrap_or_else(|| {
-            self.images.push(image);
-            self.images.len() - 1
-        });
+        let at = self
+            .images
+            .iter()
+            .position(|&i| i == image)
+            .unwrap_or_else(|| {
+                self.images.push(image);
+                self.images.len() - 1
+            });
         // `/dev/ubda` is the scratch device.
         let letter = char::from(b'b' + at as u8);
         writeln!(self.commands, "mount /dev/ubd{letter} noatime,{options}").unwrap();
@@ -69,8 +73,14 @@ impl<'a> Guest<'a> {
 
     /// Runs everything, then stops the kernel dead, as a power cut would. Whether there was a kernel.
     pub(crate) fn run_and_cut(&self) -> Option<()> {
-        let (ended, _) = self.start("echo before the cut; echo b >/proc/sysrq-trigger; sleep 60")?;
-        assert_eq!(ended.text.trim_end().lines().next(), Some("before the cut"), "{}", ended.text);
+        let (ended, _) =
+            self.start("echo before the cut; echo b >/proc/sysrq-trigger; sleep 60")?;
+        assert_eq!(
+            ended.text.trim_end().lines().next(),
+            Some("before the cut"),
+            "{}",
+            ended.text
+        );
         Some(())
     }
 
@@ -94,7 +104,10 @@ fn answer(scratch: &NamedTempFile) -> String {
     let len = u64::from_le_bytes(len);
     assert!(len < SCRATCH - RESULT, "the answer has {len} bytes");
     let mut text = vec![0; len as usize];
-    scratch.as_file().read_exact_at(&mut text, RESULT + 8).unwrap();
+    scratch
+        .as_file()
+        .read_exact_at(&mut text, RESULT + 8)
+        .unwrap();
     String::from_utf8(text).unwrap()
 }
 

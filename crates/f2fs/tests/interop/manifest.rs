@@ -44,14 +44,20 @@ impl Manifest {
                 let (name, value) = field.split_once('=').unwrap();
                 (name.to_owned(), value.to_owned())
             });
-            all.last_mut().unwrap().0.insert(path.to_owned(), fields.collect());
+            all.last_mut()
+                .unwrap()
+                .0
+                .insert(path.to_owned(), fields.collect());
         }
         all
     }
 
     /// What the engine sees in an image, opened for reading only.
     pub(crate) fn of_image(image: &Path) -> Self {
-        let options = VolumeOptions { read_only: true, ..VolumeOptions::default() };
+        let options = VolumeOptions {
+            read_only: true,
+            ..VolumeOptions::default()
+        };
         Self::of(&Volume::open(image, &options).unwrap())
     }
 
@@ -59,13 +65,22 @@ impl Manifest {
     pub(crate) fn of(volume: &Volume) -> Self {
         let mut out = Self::default();
         let mut folders = vec!["/".to_owned()];
-        out.0.insert("/".to_owned(), describe(volume, Path::new("/")));
+        out.0
+            .insert("/".to_owned(), describe(volume, Path::new("/")));
         while let Some(folder) = folders.pop() {
             for entry in volume.read_dir(raw(&folder)).unwrap() {
                 let entry = entry.unwrap();
-                let path = format!("{}/{}", folder.trim_end_matches('/'), quote(entry.file_name().as_bytes()));
+                let path = format!(
+                    "{}/{}",
+                    folder.trim_end_matches('/'),
+                    quote(entry.file_name().as_bytes())
+                );
                 let fields = describe(volume, raw(&path).as_ref());
-                assert_eq!(fields["type"], type_name(entry.file_type()), "entry of {path}");
+                assert_eq!(
+                    fields["type"],
+                    type_name(entry.file_type()),
+                    "entry of {path}"
+                );
                 if entry.file_type() == FileType::Directory {
                     folders.push(path.clone());
                 }
@@ -95,8 +110,15 @@ impl Manifest {
                 continue;
             };
             let names: std::collections::BTreeSet<_> = mine.keys().chain(theirs.keys()).collect();
-            for name in names.into_iter().filter(|name| mine.get(*name) != theirs.get(*name)) {
-                out.push(format!("{path}: {name} {:?} <> {:?}", mine.get(name), theirs.get(name)));
+            for name in names
+                .into_iter()
+                .filter(|name| mine.get(*name) != theirs.get(*name))
+            {
+                out.push(format!(
+                    "{path}: {name} {:?} <> {:?}",
+                    mine.get(name),
+                    theirs.get(name)
+                ));
             }
         }
         let missing = other.0.keys().filter(|path| !self.0.contains_key(*path));
@@ -144,7 +166,9 @@ fn when(time: Timestamp) -> String {
 }
 
 fn describe(volume: &Volume, path: &Path) -> Fields {
-    let of = volume.symlink_metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let of = volume
+        .symlink_metadata(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut out = Fields::new();
     let mut put = |name: &str, value: String| drop(out.insert(name.to_owned(), value));
     put("type", type_name(of.file_type()).to_owned());
@@ -164,7 +188,10 @@ fn describe(volume: &Volume, path: &Path) -> Fields {
         put("device", format!("{major}:{minor}"));
     }
     if of.file_type() == FileType::Symlink {
-        put("target", quote(volume.read_link(path).unwrap().as_os_str().as_bytes()));
+        put(
+            "target",
+            quote(volume.read_link(path).unwrap().as_os_str().as_bytes()),
+        );
     }
     put("xattrs", xattrs(volume, path));
     describe_open(volume, path, &of, &mut put);
@@ -193,9 +220,15 @@ fn describe_open(volume: &Volume, path: &Path, of: &Metadata, put: &mut impl FnM
         return;
     }
     put("sha256", hash_file(volume, path));
-    if let Some(c) = of.compression().filter(|_| flags.contains(InodeFlags::COMPR)) {
+    if let Some(c) = of
+        .compression()
+        .filter(|_| flags.contains(InodeFlags::COMPR))
+    {
         let log = (c.cluster_bytes / 4096).trailing_zeros();
-        put("compression", format!("{}:{log}:{}", c.algorithm.to_raw(), c.blocks_saved));
+        put(
+            "compression",
+            format!("{}:{log}:{}", c.algorithm.to_raw(), c.blocks_saved),
+        );
     }
 }
 

@@ -5,8 +5,11 @@ use crate::manifest::{Manifest, raw, sha256};
 use crate::pool::POOL;
 use f2fs::{
     CompressDefaults, OpenOptions, Owner, SetAttr, SetXattr, Special, Timestamp, Volume,
+    VolumeOptions,
 };
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
 
 /// One operation. Paths are quoted as in manifests.
 #[derive(Clone, Debug)]
@@ -14,7 +17,12 @@ pub(crate) enum Op {
     /// An empty file, compressed or not.
     Create(String, Option<CompressDefaults>),
     /// `len` bytes of the pool from `source` at `pos`.
-    Write { path: String, pos: u64, len: usize, source: usize },
+    Write {
+        path: String,
+        pos: u64,
+        len: usize,
+        source: usize,
+    },
     /// Sets the size.
     Truncate(String, u64),
     Mkdir(String, u16),
@@ -41,9 +49,18 @@ impl Op {
         match self {
             Self::Create(path, None) => format!("create {path} 640"),
             Self::Create(path, Some(c)) => {
-                format!("create {path} 640 {} {}", c.algorithm.to_raw(), c.log_cluster_size)
+                format!(
+                    "create {path} 640 {} {}",
+                    c.algorithm.to_raw(),
+                    c.log_cluster_size
+                )
             }
-            Self::Write { path, pos, len, source } => format!("write {path} {pos} {len} {source}"),
+            Self::Write {
+                path,
+                pos,
+                len,
+                source,
+            } => format!("write {path} {pos} {len} {source}"),
             Self::Truncate(path, size) => format!("truncate {path} {size}"),
             Self::Mkdir(path, mode) => format!("mkdir {path} {mode:o}"),
             Self::Symlink(target, path) => format!("symlink {} {path}", quote(target.as_bytes())),
@@ -70,18 +87,27 @@ impl Op {
                 let options = writing.create_new(true).mode(0o640).compress(*compress);
                 volume.open_with(raw(path), &options).map(drop)
             }
-            Self::Write { path, pos, len, source } => {
+            Self::Write {
+                path,
+                pos,
+                len,
+                source,
+            } => {
                 let bytes = &POOL[*source..source + len];
-                volume.open_with(raw(path), &writing)?.write_all_at(*pos, bytes)
+                volume
+                    .open_with(raw(path), &writing)?
+                    .write_all_at(*pos, bytes)
             }
             Self::Truncate(path, size) => volume.open_with(raw(path), &writing)?.set_len(*size),
             Self::Fsync(path) => volume.open_with(raw(path), &writing)?.sync_all(),
             Self::Mkdir(path, mode) => volume.create_dir(raw(path), Owner::root(*mode)),
             Self::Symlink(target, path) => volume.symlink(target, raw(path), Owner::root(0o777)),
             Self::Pipe(path, mode) => volume.mknod(raw(path), Special::Fifo, Owner::root(*mode)),
-            Self::Device(path, major, minor) => {
-                volume.mknod(raw(path), Special::CharDevice(*major, *minor), Owner::root(0o600))
-            }
+            Self::Device(path, major, minor) => volume.mknod(
+                raw(path),
+                Special::CharDevice(*major, *minor),
+                Owner::root(0o600),
+            ),
             Self::Link(old, new) => volume.hard_link(raw(old), raw(new)),
             Self::Rename(old, new) => volume.rename(raw(old), raw(new)),
             Self::Unlink(path) => volume.remove_file(raw(path)),
@@ -100,9 +126,20 @@ impl Op {
         let time = |(secs, nanos)| Some(Timestamp { secs, nanos });
         let none = SetAttr::default();
         match *self {
-            Self::Chmod(_, mode) => SetAttr { permissions: Some(mode), ..none },
-            Self::Chown(_, uid, gid) => SetAttr { uid: Some(uid), gid: Some(gid), ..none },
-            Self::Utime(_, a, m) => SetAttr { accessed: time(a), modified: time(m), ..none },
+            Self::Chmod(_, mode) => SetAttr {
+                permissions: Some(mode),
+                ..none
+            },
+            Self::Chown(_, uid, gid) => SetAttr {
+                uid: Some(uid),
+                gid: Some(gid),
+                ..none
+            },
+            Self::Utime(_, a, m) => SetAttr {
+                accessed: time(a),
+                modified: time(m),
+                ..none
+            },
             _ => none,
         }
     }
@@ -111,7 +148,8 @@ impl Op {
 /// Does all with the engine.
 pub(crate) fn apply_all(volume: &Volume, ops: &[Op]) {
     for op in ops {
-        op.apply(volume).unwrap_or_else(|error| panic!("{op:?}: {error}"));
+        op.apply(volume)
+            .unwrap_or_else(|error| panic!("{op:?}: {error}"));
     }
 }
 
@@ -127,6 +165,7 @@ pub(crate) fn command_all(guest: &mut Guest<'_>, ops: &[Op]) {
 pub(crate) struct Model {
     names: BTreeMap<String, usize>,
     files: Vec<Vec<u8>>,
+    history: Vec<String>,
 }
 
 impl Model {
@@ -138,12 +177,18 @@ impl Model {
     }
 
     fn apply(&mut self, op: &Op) {
+        self.history.push(op.command());
         match op {
             Op::Create(path, _) => {
                 self.files.push(Vec::new());
                 self.names.insert(path.clone(), self.files.len() - 1);
             }
-            Op::Write { path, pos, len, source } => {
+            Op::Write {
+                path,
+                pos,
+                len,
+                source,
+            } => {
                 let (start, end) = (*pos as usize, *pos as usize + len);
                 let file = self.file(path);
                 file.resize(file.len().max(end), 0);
@@ -167,10 +212,16 @@ impl Model {
             return;
         }
         let below = format!("{old}/");
-        let moved: Vec<_> = self.names.keys().filter(|n| n.starts_with(&below)).cloned().collect();
+        let moved: Vec<_> = self
+            .names
+            .keys()
+            .filter(|n| n.starts_with(&below))
+            .cloned()
+            .collect();
         for name in moved {
             let file = self.names.remove(&name).unwrap();
-            self.names.insert(format!("{new}/{}", &name[below.len()..]), file);
+            self.names
+                .insert(format!("{new}/{}", &name[below.len()..]), file);
         }
     }
 
@@ -184,9 +235,9 @@ impl Model {
         self.names.keys().map(String::as_str)
     }
 
-    /// Asserts that a manifest has exactly these files with these bytes.
+    /// Asserts that a manifest of an image has exactly these files with these bytes.
     #[track_caller]
-    pub(crate) fn assert_in(&self, manifest: &Manifest, what: &str) {
+    pub(crate) fn assert_in(&self, manifest: &Manifest, image: &Path, what: &str) {
         let mut wrong = Vec::new();
         let mut hashes = BTreeMap::new();
         for (path, &file) in &self.names {
@@ -200,12 +251,47 @@ impl Model {
             if size != bytes.len().to_string() {
                 wrong.push(format!("{path} has {size} bytes, not {}", bytes.len()));
             } else if manifest.field(path, "sha256") != hash {
-                wrong.push(format!("{path} has other bytes ({size} of them)"));
+                wrong.push(format!(
+                    "{path} of {size} bytes: {}",
+                    self.explain(path, image)
+                ));
             }
         }
-        let files = manifest.0.iter().filter(|(_, fields)| fields["type"] == "file");
+        let files = manifest
+            .0
+            .iter()
+            .filter(|(_, fields)| fields["type"] == "file");
         let unknown = files.filter(|(path, _)| !self.names.contains_key(*path));
         wrong.extend(unknown.map(|(path, _)| format!("{path} should not be there")));
         assert!(wrong.is_empty(), "{what}:\n{}", wrong.join("\n"));
+    }
+
+    /// Which bytes differ, as far as the engine sees it in the image, and what was done to the file.
+    fn explain(&self, path: &str, image: &Path) -> String {
+        let options = VolumeOptions {
+            read_only: true,
+            ..VolumeOptions::default()
+        };
+        let mut seen = Vec::new();
+        let volume = Volume::open(image, &options).unwrap();
+        let read = volume.open_file(raw(path)).unwrap().read_to_end(&mut seen);
+        let right = &self.files[self.names[path]];
+        let differs: Vec<_> = (0..right.len())
+            .filter(|&n| seen.get(n) != Some(&right[n]))
+            .collect();
+        let bytes = differs.first().map_or(&[][..], |&n| {
+            &seen[n.min(seen.len())..seen.len().min(n + 16)]
+        });
+        let history: Vec<_> = self
+            .history
+            .iter()
+            .filter(|line| line.contains(path))
+            .collect();
+        format!(
+            "the engine reads {read:?}; {} bytes differ from {:?} to {:?}, first {bytes:02x?}; {history:#?}",
+            differs.len(),
+            differs.first(),
+            differs.last()
+        )
     }
 }

@@ -92,6 +92,7 @@ fn reclaim_takes_nothing_dirty_locked_or_in_flight() {
     assert_eq!(mock.write(4096, &[1; 4096]), Ok(4096));
     let locked = mock.mapping.grab(2..3).unwrap();
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         assert_eq!(mock.write(3 * 4096, &[3; 4096]), Ok(4096));
         let flusher = scope.spawn(|| mock.flush_range(3..4, 1));
         mock.device.wait_held(1);

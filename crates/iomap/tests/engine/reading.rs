@@ -86,6 +86,7 @@ fn readers_of_one_folio_share_one_read() {
     });
     let bytes = mock.append(MAPPED, 16);
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         let readers: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| mock.read(0, bytes.len())))
             .collect();
@@ -116,6 +117,7 @@ fn a_reader_that_waited_tries_a_failed_read_itself() {
     readahead(&*mock, 0..16).unwrap();
     mock.device.break_blocks(1000..1001);
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         let reader = scope.spawn(|| mock.read(0, bytes.len()));
         mock.device.release(0);
         mock.device.wait_held(1);

@@ -80,6 +80,7 @@ fn zeroing_sees_bytes_that_are_being_written() {
         ..Config::default()
     });
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         let flusher = scope.spawn(|| mock.flush());
         mock.device.wait_held(1);
         let zeroer = scope.spawn(|| zero_range(&*mock, 4096..20_000));
@@ -124,6 +125,7 @@ fn seek_sees_bytes_that_are_being_written() {
         ..Config::default()
     });
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         let flusher = scope.spawn(|| mock.flush());
         mock.device.wait_held(1);
         assert_eq!(seek_data(&*mock, 0).unwrap(), Some(0));

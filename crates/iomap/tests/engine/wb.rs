@@ -228,6 +228,7 @@ fn a_second_sync_waits_and_sees_the_error_of_the_first() {
     dirty(&mock, &[0, 1, 2]);
     mock.device.break_blocks(1000..2000);
     std::thread::scope(|scope| {
+        let _guard = mock.device.release_at_the_end();
         let first = scope.spawn(|| mock.flush());
         mock.device.wait_held(1);
         assert!(!mock.mapping.is_dirty());

@@ -1,6 +1,6 @@
 //! Writing: how many folios it takes, what it reads, what becomes dirty, what an error leaves.
 
-use crate::mock::{Config, Mock, MockError, Mode, pattern};
+use crate::mock::{Config, Mock, MockError, pattern};
 use iomap::{BLOCK_SIZE, IomapKind, Source};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -240,8 +240,6 @@ fn a_failed_edge_keeps_what_came_before() {
         let mut bytes: Vec<u8> = (0..8)
             .flat_map(|_| mock.append(IomapKind::Compressed, 16))
             .collect();
-        let mode = Mode::Now;
-        mock.device.set_mode(mode);
         let bad = 1000 + 7 * 16;
         mock.device.break_blocks(bad..bad + 1);
         let data = pattern(8, bytes.len() - 100);

@@ -123,6 +123,11 @@ impl Device {
         }
     }
 
+    /// Completes everything once the guard is dropped, so that a test that fails does not wait for its threads.
+    pub(crate) fn release_at_the_end(&self) -> ReleaseGuard<'_> {
+        ReleaseGuard(self)
+    }
+
     /// Loses a held bio: it is dropped without a completion.
     pub(crate) fn lose(&self, n: usize) {
         let bio = self.shared.state.lock().unwrap().held.remove(n);
@@ -154,6 +159,15 @@ impl Device {
     pub(crate) fn take_bytes_read(&self) -> u64 {
         let log = self.take_log().into_iter();
         log.filter(|t| t.op == BioOp::Read).map(|t| t.len).sum()
+    }
+}
+
+pub(crate) struct ReleaseGuard<'a>(&'a Device);
+
+impl Drop for ReleaseGuard<'_> {
+    fn drop(&mut self) {
+        self.0.set_mode(Mode::Now);
+        self.0.release_all();
     }
 }
 

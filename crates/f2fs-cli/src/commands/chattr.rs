@@ -1,0 +1,168 @@
+//! `f2fs chattr`.
+
+use crate::cli::EngineArgs;
+use crate::compress::{defaults_of, sized};
+use crate::errors::{At, Failure, Result};
+use crate::session;
+use crate::size::parse_size;
+use crate::text::FLAG_LETTERS;
+use clap::Args;
+use f2fs::{CompressAlgorithm, InodeFlags, Toggle, Volume};
+use f2fs_offline::RootCompression;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Change flags of files, compression among them
+///
+/// MODE is + or - and letters: c compress, m do not compress, i immutable, a append only, d no dump,
+/// A no access times, S and D synchronous, P pass the project on. Compression of a file changes only while it is
+/// empty; a directory passes it on to what is made in it from then on.
+#[derive(Debug, Args)]
+pub(crate) struct Chattr {
+    /// The image file or block device
+    image: PathBuf,
+    /// Modes such as +c or -i, then files on the volume
+    #[arg(required = true, num_args = 2.., value_names = ["MODE", "/PATH"],
+          allow_hyphen_values = true)]
+    args: Vec<OsString>,
+    /// Algorithm for +c: lz4, zstd, lzo or lzo-rle, optionally with a level [default: lz4]
+    #[arg(long, value_name = "ALG[:LEVEL]")]
+    algorithm: Option<RootCompression>,
+    /// Cluster size for +c [default: 64K]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    cluster: Option<u64>,
+    /// Checksums in clusters for +c
+    #[arg(long)]
+    checksum: bool,
+}
+
+/// The changes that the modes ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Changes {
+    set: InodeFlags,
+    clear: InodeFlags,
+}
+
+impl Changes {
+    /// Adds one mode.
+    fn add(&mut self, mode: &str) -> Result<()> {
+        let mut letters = mode.chars();
+        let sign = letters.next();
+        for letter in letters {
+            let flag = FLAG_LETTERS.iter().find(|(known, _)| *known == letter);
+            let Some(&(_, flag)) = flag else {
+                let text = format!("chattr: no flag '{letter}'; 'f2fs chattr --help' lists them");
+                return Err(Failure::usage(text));
+            };
+            match sign {
+                Some('+') => self.set |= flag,
+                _ => self.clear |= flag,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is asked for one flag, and takes it out.
+    fn take(&mut self, flag: InodeFlags) -> Option<Toggle> {
+        let asked = match (self.set.contains(flag), self.clear.contains(flag)) {
+            (true, _) => Some(Toggle::On),
+            (false, true) => Some(Toggle::Off),
+            (false, false) => None,
+        };
+        self.set -= flag;
+        self.clear -= flag;
+        asked
+    }
+}
+
+impl Chattr {
+    pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
+        let is_mode = |arg: &OsString| matches!(arg.as_bytes(), [b'+' | b'-', _, ..]);
+        let modes = self.args.iter().take_while(|arg| is_mode(arg)).count();
+        let (modes, paths) = self.args.split_at(modes);
+        if modes.is_empty() || paths.is_empty() {
+            let text = "chattr: give modes such as +c, then files; see 'f2fs chattr --help'";
+            return Err(Failure::usage(text));
+        }
+        let mut changes = Changes::default();
+        for mode in modes {
+            changes.add(&mode.to_string_lossy())?;
+        }
+        if !(changes.set & changes.clear).is_empty() {
+            return Err(Failure::usage(
+                "chattr: a flag cannot be set and cleared at once",
+            ));
+        }
+        let has_choice = self.algorithm.is_some() || self.cluster.is_some() || self.checksum;
+        if has_choice && !changes.set.contains(InodeFlags::COMPR) {
+            return Err(Failure::usage(
+                "chattr: --algorithm, --cluster and --checksum belong to +c",
+            ));
+        }
+        let chosen = self
+            .algorithm
+            .unwrap_or(RootCompression::new(CompressAlgorithm::Lz4));
+        let chosen = sized(chosen, self.cluster, self.checksum)?;
+        session::writing(&self.image, engine, |volume| {
+            paths
+                .iter()
+                .try_for_each(|path| apply(volume, Path::new(path), changes, chosen))
+        })
+    }
+}
+
+fn apply(
+    volume: &Volume,
+    path: &Path,
+    mut changes: Changes,
+    chosen: RootCompression,
+) -> Result<()> {
+    let compress = changes.take(InodeFlags::COMPR);
+    let nocompress = changes.take(InodeFlags::NOCOMP);
+    // An immutable file takes no other change: that flag goes first and comes last.
+    volume
+        .set_flags(path, InodeFlags::empty(), changes.clear)
+        .at(path)?;
+    if let Some(toggle) = nocompress.filter(|&toggle| toggle == Toggle::Off) {
+        volume.set_nocompress(path, toggle).at(path)?;
+    }
+    match compress {
+        Some(Toggle::On) => compressed(volume, path, Some(chosen))?,
+        Some(Toggle::Off) => compressed(volume, path, None)?,
+        None => {}
+    }
+    if let Some(toggle) = nocompress.filter(|&toggle| toggle == Toggle::On) {
+        volume.set_nocompress(path, toggle).at(path)?;
+    }
+    volume
+        .set_flags(path, changes.set, InodeFlags::empty())
+        .at(path)
+}
+
+fn compressed(volume: &Volume, path: &Path, chosen: Option<RootCompression>) -> Result<()> {
+    match volume.set_compression(path, chosen.map(defaults_of)) {
+        Err(f2fs::Error::NotPermitted(why)) if why.contains("empty") => Err(Failure::at(
+            path,
+            format!("{why}; put it again with 'f2fs put --compress' or '--no-compress'"),
+        )),
+        result => result.at(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_add_up() {
+        let mut changes = Changes::default();
+        changes.add("+ci").unwrap();
+        changes.add("-A").unwrap();
+        assert_eq!(changes.take(InodeFlags::COMPR), Some(Toggle::On));
+        assert_eq!(changes.take(InodeFlags::NOCOMP), None);
+        assert_eq!(changes.set, InodeFlags::IMMUTABLE);
+        assert_eq!(changes.take(InodeFlags::NOATIME), Some(Toggle::Off));
+        assert!(changes.add("+z").is_err());
+    }
+}

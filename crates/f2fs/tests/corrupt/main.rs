@@ -1,0 +1,22 @@
+//! Bad input: broken images and failing devices. Each known class of damage has an image made by
+//! hand here; the engine answers with a typed error, writes nothing that makes the volume worse,
+//! and goes on reading what is whole.
+//!
+//! | module | what |
+//! |---|---|
+//! | `image`, `base` | the volume that is broken, and where its structures lie |
+//! | `volume` | superblocks, checkpoints, tables: the volume is refused |
+//! | `files` | inodes, nodes, entries, attributes, clusters: one file is refused |
+//! | `input` | names, paths, full and read-only volumes |
+//! | `random` | two thousand random mutations |
+//! | `device` | a device that fails at every single transfer |
+
+mod base;
+#[path = "../common/mod.rs"]
+mod common;
+mod device;
+mod files;
+mod image;
+mod input;
+mod random;
+mod volume;

@@ -1,0 +1,139 @@
+//! A device that fails on request: one transfer, all transfers from one on, writes for ever, or
+//! everything behind a point.
+
+use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// How long a fault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// One transfer fails, the next one goes well.
+    Once,
+    /// Every transfer of the kind fails from then on.
+    FromThenOn,
+}
+
+/// What fails: the transfer of a kind with this number, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Reading, writing or flushing.
+    pub op: DeviceOp,
+    /// Number of the transfer among those of its kind.
+    pub index: u64,
+    /// Whether later ones fail too.
+    pub lasting: Lasting,
+}
+
+/// A device in front of another one.
+#[derive(Debug)]
+pub struct FaultyDevice {
+    inner: Arc<dyn BlockDevice>,
+    fault: Option<Fault>,
+    counts: [AtomicU64; 4],
+    fired: AtomicU64,
+    read_only: AtomicBool,
+    end: AtomicU64,
+}
+
+impl FaultyDevice {
+    /// `inner`, failing as `fault` says.
+    pub fn new(inner: Arc<dyn BlockDevice>, fault: Option<Fault>) -> Self {
+        Self {
+            inner,
+            fault,
+            counts: Default::default(),
+            fired: AtomicU64::new(0),
+            read_only: AtomicBool::new(false),
+            end: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Transfers of a kind so far.
+    pub fn count(&self, op: DeviceOp) -> u64 {
+        self.counts[op as usize].load(Ordering::Relaxed)
+    }
+
+    /// Transfers that failed so far.
+    pub fn fired(&self) -> u64 {
+        self.fired.load(Ordering::Relaxed)
+    }
+
+    /// Lets all writes fail from now on, as a device does that protects itself.
+    pub fn turn_read_only(&self) {
+        self.read_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets every transfer fail that reaches behind byte `end`; 0 takes the device away. Its size
+    /// stays what it was.
+    pub fn cut(&self, end: u64) {
+        self.end.store(end, Ordering::Relaxed);
+    }
+
+    fn check(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
+        let index = self.counts[op as usize].fetch_add(1, Ordering::Relaxed);
+        let hit = self.fault.is_some_and(|fault| {
+            fault.op == op
+                && match fault.lasting {
+                    Lasting::Once => index == fault.index,
+                    Lasting::FromThenOn => index >= fault.index,
+                }
+        });
+        let changes = matches!(op, DeviceOp::Write | DeviceOp::Discard);
+        let error = if hit {
+            DeviceError::new(op, pos, len, &io::Error::other("injected fault"))
+        } else if changes && self.read_only.load(Ordering::Relaxed) {
+            DeviceError::read_only(op, pos, len)
+        } else {
+            let end = self.end.load(Ordering::Relaxed);
+            if pos.saturating_add(len) <= end {
+                return Ok(());
+            }
+            DeviceError::past_end(op, pos, len, end)
+        };
+        self.fired.fetch_add(1, Ordering::Relaxed);
+        Err(error)
+    }
+}
+
+impl BlockDevice for FaultyDevice {
+    fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes()
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.inner.is_read_only()
+    }
+
+    fn submit(&self, bio: Bio) {
+        let op = match bio.op() {
+            BioOp::Read => DeviceOp::Read,
+            BioOp::Write => DeviceOp::Write,
+        };
+        match self.check(op, bio.pos(), bio.len()) {
+            Ok(()) => self.inner.submit(bio),
+            Err(error) => bio.complete(Err(error)),
+        }
+    }
+
+    fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {
+        self.check(DeviceOp::Read, pos, buf.len() as u64)?;
+        self.inner.read_at(pos, buf)
+    }
+
+    fn write_at(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.check(DeviceOp::Write, pos, data.len() as u64)?;
+        self.inner.write_at(pos, data)
+    }
+
+    fn flush(&self) -> Result<(), DeviceError> {
+        self.check(DeviceOp::Flush, 0, 0)?;
+        self.inner.flush()
+    }
+
+    fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
+        self.check(DeviceOp::Discard, pos, len)?;
+        self.inner.discard(pos, len)
+    }
+}
