@@ -85,8 +85,8 @@ pub enum Error {
     /// The volume, or the way it was opened, does not allow writing.
     #[error("read-only: {0}")]
     ReadOnly(String),
-    /// An earlier metadata error stopped all writing.
-    #[error("volume stopped writing after an error: {0}")]
+    /// An earlier metadata error stopped all writing, or the volume was closed.
+    #[error("the volume takes no more writes: {0}")]
     Shutdown(String),
     /// Memory or threads could not be had from the system.
     #[error("system resources: {0}")]

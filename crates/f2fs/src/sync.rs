@@ -132,6 +132,8 @@ impl Fs {
         if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
             self.write_checkpoint(CheckpointReason::Umount)?;
         }
+        // Files that are still open must not change what was just finished.
+        self.meta.device.stop("it was closed".to_owned());
         flushed
     }
 

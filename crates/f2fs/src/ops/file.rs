@@ -58,6 +58,9 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     fs.check_room((src.len() as u64).div_ceil(iomap::BLOCK_SIZE) + 1)?;
     let _alone = inode.rwsem.write();
     check_changeable(inode)?;
+    if is_append_only(inode) && pos != inode.size() {
+        return Err(Error::NotPermitted("the file is append-only"));
+    }
     let end = pos.checked_add(src.len() as u64).ok_or(Error::TooLarge)?;
     truncate::check_limit(inode, end)?;
     make_room_inline(fs, inode, end)?;
@@ -101,6 +104,9 @@ pub(crate) fn set_len(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     fs.balance()?;
     let _alone = inode.rwsem.write();
     check_changeable(inode)?;
+    if is_append_only(inode) {
+        return Err(Error::NotPermitted("the file is append-only"));
+    }
     truncate::set_size(fs, inode, size)?;
     touch_modified(fs, inode);
     Ok(())
@@ -148,6 +154,10 @@ fn check_readable(inode: &Inode) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn is_append_only(inode: &Inode) -> bool {
+    inode.tree.lock().inode.flags().contains(InodeFlags::APPEND)
 }
 
 /// Refuses to change files that must not change.

@@ -14,7 +14,7 @@ use crate::dir::{self, Found};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{Inode, NewFile, to_disk};
-use f2fs_format::{Advise, FileType, Ino};
+use f2fs_format::{Advise, FileType, InodeFlags, Ino};
 use std::sync::Arc;
 
 /// Most links of one file.

@@ -90,11 +90,9 @@ fn arenas() -> Vec<Arena> {
 fn both_sides_work_on_volumes_of_all_features() {
     let mut arenas = arenas();
     for round in 0..ROUNDS {
-        let t=std::time::Instant::now();
         for arena in &mut arenas {
             engine_turn(arena, round);
         }
-        eprintln!("engine {:?}",t.elapsed());
         let Some(()) = kernel_turn(&mut arenas, round) else {
             return;
         };
@@ -148,9 +146,7 @@ fn kernel_turn(arenas: &mut [Arena], round: u64) -> Option<()> {
         );
         guest.then("sync").manifest().umount();
     }
-        let t=std::time::Instant::now();
     let manifests = guest.run()?;
-        eprintln!("guest {:?}",t.elapsed());
     for (n, arena) in arenas.iter().enumerate() {
         let (name, path) = (&arena.name, arena.image.path());
         before[n].assert_in(&manifests[2 * n], path, name);
@@ -163,7 +159,6 @@ fn kernel_turn(arenas: &mut [Arena], round: u64) -> Option<()> {
         let what = format!("engine <> kernel after the kernel's turn, {name}");
         Manifest::of_image(path).assert_same(after, &what);
     }
-        eprintln!("after {:?}",t.elapsed());
     Some(())
 }
 
@@ -226,14 +221,14 @@ fn make_files(top: &str, compresses: bool, rng: &mut Rng, ops: &mut Vec<Op>) {
 fn make_names(top: &str, ops: &mut Vec<Op>) {
     ops.push(Op::Mkdir(format!("{top}/names"), 0o755));
     ops.push(Op::Mkdir(format!("{top}/names/below"), 0o700));
-    for n in 0..250 {
+    for n in 0..80 {
         // More than an inode block holds.
         ops.push(Op::Create(
             format!("{top}/names/{}-{n}", "n".repeat(n % 40)),
             None,
         ));
     }
-    for n in (0..250).step_by(3) {
+    for n in (0..80).step_by(3) {
         ops.push(Op::Unlink(format!(
             "{top}/names/{}-{n}",
             "n".repeat(n % 40)
