@@ -14,7 +14,7 @@ use crate::dir::{self, Found};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{Inode, NewFile, to_disk};
-use f2fs_format::{Advise, FileType, InodeFlags, Ino};
+use f2fs_format::{Advise, FileType, Ino, InodeFlags};
 use std::sync::Arc;
 
 /// Most links of one file.
@@ -180,12 +180,9 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
 
 fn check_removable(inode: &Inode) -> Result<()> {
     let tree = inode.tree.lock();
-    if tree
-        .inode
-        .flags()
-        .contains(f2fs_format::InodeFlags::IMMUTABLE)
-    {
-        return Err(Error::NotPermitted("the file is immutable"));
+    let kept = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
+    if tree.inode.flags().intersects(kept) {
+        return Err(Error::NotPermitted("the file is immutable or append-only"));
     }
     Ok(())
 }

@@ -30,17 +30,30 @@ pub(crate) fn contents() -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 pub(crate) fn options() -> VolumeOptions {
-    VolumeOptions { threads: 1, cache_bytes: 16 << 20, seed: Some(1), ..VolumeOptions::default() }
+    VolumeOptions {
+        threads: 1,
+        cache_bytes: 16 << 20,
+        seed: Some(1),
+        ..VolumeOptions::default()
+    }
 }
 
 pub(crate) fn packed() -> CompressDefaults {
     let algorithm = CompressAlgorithm::Lz4;
-    CompressDefaults { algorithm, level: 0, log_cluster_size: 2, checksum: true }
+    CompressDefaults {
+        algorithm,
+        level: 0,
+        log_cluster_size: 2,
+        checksum: true,
+    }
 }
 
 pub(crate) fn create(volume: &Volume, path: &str, data: &[u8]) -> Result<()> {
     let compress = path.contains("packed").then(packed);
-    let options = OpenOptions::new().write(true).create_new(true).compress(compress);
+    let options = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .compress(compress);
     volume.open_with(path, &options)?.write_all_at(0, data)
 }
 
@@ -50,7 +63,11 @@ fn fill(volume: &Volume) -> Result<()> {
     volume.create_dir("/dir/sub", owner)?;
     volume.create_dir("/many", owner)?;
     for n in 0..240 {
-        create(volume, &format!("/many/name-with-some-length-{n:03}"), format!("{n}").as_bytes())?;
+        create(
+            volume,
+            &format!("/many/name-with-some-length-{n:03}"),
+            format!("{n}").as_bytes(),
+        )?;
     }
     for (path, data) in contents() {
         if !path.starts_with("/many") {
@@ -89,7 +106,10 @@ pub(crate) fn base() -> Arc<Image> {
 }
 
 pub(crate) fn open(image: &Arc<Image>, read_only: bool) -> Result<Volume> {
-    let options = VolumeOptions { read_only, ..options() };
+    let options = VolumeOptions {
+        read_only,
+        ..options()
+    };
     Volume::open_device(Arc::<Image>::clone(image), &options)
 }
 
@@ -200,7 +220,10 @@ pub(crate) fn expected() -> &'static BTreeMap<PathBuf, Vec<u8>> {
     EXPECTED.get_or_init(|| {
         let seen = walk(&open(&base(), true).unwrap());
         for (path, data) in contents() {
-            assert!(seen.contents[Path::new(path)] == data, "{path} of the intact volume");
+            assert!(
+                seen.contents[Path::new(path)] == data,
+                "{path} of the intact volume"
+            );
         }
         seen.contents
     })

@@ -106,7 +106,13 @@ impl Clone for Image {
 impl Image {
     fn with(base: Arc<Blocks>, over: Blocks, size: u64) -> Self {
         let (read_only, writes) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { base, over: Mutex::new(over), size, read_only, writes }
+        Self {
+            base,
+            over: Mutex::new(over),
+            size,
+            read_only,
+            writes,
+        }
     }
 
     /// Nothing but zeros.
@@ -119,7 +125,9 @@ impl Image {
         let mut base = Blocks::new();
         for index in 0..device.size_bytes() / BLOCK_SIZE as u64 {
             let mut block = Box::new([0; BLOCK_SIZE]);
-            device.read_at(index * BLOCK_SIZE as u64, &mut block[..]).unwrap();
+            device
+                .read_at(index * BLOCK_SIZE as u64, &mut block[..])
+                .unwrap();
             if block.iter().any(|&b| b != 0) {
                 base.insert(index, block);
             }
@@ -129,7 +137,10 @@ impl Image {
 
     /// A copy cut to, or extended to, another size.
     pub(crate) fn resized(&self, size: u64) -> Self {
-        Self { size, ..self.clone() }
+        Self {
+            size,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn set_read_only(&self) {
@@ -152,7 +163,10 @@ impl Image {
     }
 
     pub(crate) fn put(&self, addr: u32, block: &Block) {
-        self.over.lock().unwrap().insert(addr.into(), Box::new(*block));
+        self.over
+            .lock()
+            .unwrap()
+            .insert(addr.into(), Box::new(*block));
     }
 
     /// Changes a block that no checksum covers.
@@ -172,7 +186,8 @@ impl Image {
         all.dedup();
         for index in all {
             let block = over.get(&index).unwrap_or_else(|| &self.base[&index]);
-            file.seek(SeekFrom::Start(index * BLOCK_SIZE as u64)).unwrap();
+            file.seek(SeekFrom::Start(index * BLOCK_SIZE as u64))
+                .unwrap();
             file.write_all(&block[..]).unwrap();
         }
         file
@@ -338,7 +353,10 @@ impl Image {
         let geometry = self.sb().geometry();
         let index = geometry.nat_index(Nid::new(nid));
         let second = msb::test(&checkpoint.nat_bitmap, index as usize);
-        (geometry.nat_block(index, second).get(), NatBlock::slot(Nid::new(nid)) * 9)
+        (
+            geometry.nat_block(index, second).get(),
+            NatBlock::slot(Nid::new(nid)) * 9,
+        )
     }
 
     pub(crate) fn nat(&self, nid: u32) -> NatEntry {
@@ -366,7 +384,10 @@ impl Image {
         let geometry = self.sb().geometry();
         let segno = SegmentNo::new(segno);
         let second = msb::test(&checkpoint.sit_bitmap, geometry.sit_index(segno) as usize);
-        (geometry.sit_block(segno, second).get(), (segno.get() as usize % 55) * 74)
+        (
+            geometry.sit_block(segno, second).get(),
+            (segno.get() as usize % 55) * 74,
+        )
     }
 
     /// Clears the bit of a block, and counts it no more.
@@ -414,9 +435,13 @@ impl Image {
 
 /// Sets an inode's checksum where the engine looks for it.
 pub(crate) fn seal_inode(block: &mut Block, uuid: &[u8; 16]) {
-    let seed = [&uuid[..], &block[footer::INO..footer::INO + 4], &block[68..72]]
-        .into_iter()
-        .fold(0xFFFF_FFFF, crc32);
+    let seed = [
+        &uuid[..],
+        &block[footer::INO..footer::INO + 4],
+        &block[68..72],
+    ]
+    .into_iter()
+    .fold(0xFFFF_FFFF, crc32);
     put32(block, ino::CHECKSUM, 0);
     let sum = crc32(seed, &block[..]);
     put32(block, ino::CHECKSUM, sum);

@@ -11,7 +11,7 @@ TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", sta
          stat.S_IFBLK: "block", stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 libc = ctypes.CDLL(None, use_errno=True)
 pool = os.open(SCRATCH, os.O_RDWR)
-answer, held = [], []
+answer, held, keys = [], [], []
 
 
 def at(path):
@@ -189,6 +189,18 @@ def seal(path):
     ioctl(path, 0x40806685, arg, os.O_RDONLY)
 
 
+def add_key():
+    arg = bytearray(struct.pack("<II32xI36x", 2, 0, 64) + bytes(range(64)))
+    fd = os.open(MOUNT, os.O_RDONLY)
+    fcntl.ioctl(fd, 0xC0506617, arg, True)
+    os.close(fd)
+    keys[:] = [bytes(arg[8:24])]
+
+
+def encrypt(path):
+    ioctl(path, 0x800C6613, struct.pack("<BBBB4x16s", 2, 1, 4, 3, keys[0]), os.O_RDONLY)
+
+
 def hold(path):
     held.append(os.open(at(path), os.O_RDWR))
     os.unlink(at(path))
@@ -241,7 +253,7 @@ COMMANDS = {
     "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
     "setxattr": lambda path, name, value: os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
     "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
-    "flags": change_flags, "project": project, "seal": seal, "hold": hold, "letgo": release,
+    "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold, "letgo": release,
     "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),
     "compress": lambda path: ioctl(path, 0xF518), "decompress": lambda path: ioctl(path, 0xF517),
     "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),
