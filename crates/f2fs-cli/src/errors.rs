@@ -204,6 +204,14 @@ pub(crate) fn cannot_open(image: &Path, error: &f2fs::Error) -> Failure {
         {
             format!("{image}: not an F2FS volume; make one with: f2fs mkfs {image}")
         }
+        Error::Device(device) if device.kind == ErrorKind::UnexpectedEof && device.pos == 0 => {
+            format!(
+                "{image}: not an F2FS volume, it is too small; make one with: f2fs mkfs {image}"
+            )
+        }
+        Error::Device(device) if device.kind == ErrorKind::UnexpectedEof => {
+            format!("{image}: cut short: {error}; get the whole image")
+        }
         Error::Corrupt(_) | Error::Inconsistent(_) => {
             format!("{image}: {error}; check it with fsck.f2fs")
         }

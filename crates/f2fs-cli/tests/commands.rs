@@ -224,7 +224,7 @@ fn mkdir_rm_mv_ln() {
     image.run("rm", &["/a"]).fails(1, "use rm -r");
     image.run("rm", &["/none"]).fails(1, "/none: no such file");
     image.run("rm", &["-f", "/none"]).ok();
-    for root in ["/", "//", ".", "/.", "/a/..", "/..", ""] {
+    for root in ["/", "//", ".", "/.", "/a/..", "/.."] {
         image.run("rm", &["-rf", root]).fails(1, "refused");
     }
     image.run("rm", &["-r", "/a", "/d/hard"]).ok();
@@ -270,7 +270,7 @@ fn chattr_changes_flags_and_compression() {
         .run("chattr", &["+c", "/f"])
         .fails(1, "put --compress");
     image.run("chattr", &["+z", "/f"]).fails(2, "no flag 'z'");
-    image.run("chattr", &["/f", "/d"]).fails(2, "give modes");
+    image.run("chattr", &["/f", "/d"]).fails(2, "give flags");
     image
         .run("chattr", &["+i", "/d", "--algorithm", "lz4"])
         .fails(2, "belong to +c");

@@ -111,6 +111,7 @@ impl Fs {
         writer.finish()?;
         self.meta.write_checkpoint(reason)?;
         stats::add(&self.counters.checkpoints, 1);
+        tracing::debug!(?reason, inodes = dirty.len(), "checkpoint");
         self.changed.store(false, Ordering::Release);
         self.needs_umount
             .store(reason == CheckpointReason::Sync, Ordering::Release);

@@ -15,17 +15,20 @@ use std::path::{Path, PathBuf};
 
 /// Change flags of files, compression among them
 ///
-/// MODE is + or - and letters: c compress, m do not compress, i immutable, a append only, d no dump,
-/// A no access times, S and D synchronous, P pass the project on. Compression of a file changes only while it is
-/// empty; a directory passes it on to what is made in it from then on.
+/// Give + and letters before the files to set flags, and - and letters to clear them. The letters: c compress,
+/// m do not compress, i immutable, a append only, d no dump, A no access times, S and D synchronous, P pass the
+/// project on. Compression of a file changes only while it is empty; a directory passes it on to what is made in
+/// it from then on.
 #[derive(Debug, Args)]
+#[command(override_usage = "f2fs chattr [OPTIONS] <IMAGE> <+FLAGS|-FLAGS>... </PATH>...")]
 pub(crate) struct Chattr {
     /// The image file or block device
     image: PathBuf,
-    /// Modes such as +c or -i, then files on the volume
-    #[arg(required = true, num_args = 2.., value_names = ["MODE", "/PATH"],
-          allow_hyphen_values = true)]
+    /// Flags to set, such as +c, then files on the volume
+    #[arg(required = true, value_name = "+FLAGS|/PATH")]
     args: Vec<OsString>,
+    #[command(flatten)]
+    clear: Clear,
     /// Algorithm for +c: lz4, zstd, lzo or lzo-rle, optionally with a level [default: lz4]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     algorithm: Option<RootCompression>,
@@ -37,7 +40,64 @@ pub(crate) struct Chattr {
     checksum: bool,
 }
 
-/// The changes that the modes ask for.
+/// Flags to clear: options, because they begin with a hyphen.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Flags to clear")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each letter of chattr(1)"
+)]
+struct Clear {
+    /// Compress
+    #[arg(short = 'c')]
+    compress: bool,
+    /// Do not compress
+    #[arg(short = 'm')]
+    nocompress: bool,
+    /// Immutable
+    #[arg(short = 'i')]
+    immutable: bool,
+    /// Append only
+    #[arg(short = 'a')]
+    append: bool,
+    /// No dump
+    #[arg(short = 'd')]
+    nodump: bool,
+    /// No access times
+    #[arg(short = 'A')]
+    noatime: bool,
+    /// Synchronous
+    #[arg(short = 'S')]
+    sync: bool,
+    /// Synchronous directory
+    #[arg(short = 'D')]
+    dirsync: bool,
+    /// Pass the project on
+    #[arg(short = 'P')]
+    projinherit: bool,
+}
+
+impl Clear {
+    fn flags(self) -> InodeFlags {
+        let all = [
+            (self.compress, InodeFlags::COMPR),
+            (self.nocompress, InodeFlags::NOCOMP),
+            (self.immutable, InodeFlags::IMMUTABLE),
+            (self.append, InodeFlags::APPEND),
+            (self.nodump, InodeFlags::NODUMP),
+            (self.noatime, InodeFlags::NOATIME),
+            (self.sync, InodeFlags::SYNC),
+            (self.dirsync, InodeFlags::DIRSYNC),
+            (self.projinherit, InodeFlags::PROJINHERIT),
+        ];
+        all.into_iter()
+            .filter(|(is_given, _)| *is_given)
+            .map(|(_, flag)| flag)
+            .collect()
+    }
+}
+
+/// The changes that are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Changes {
     set: InodeFlags,
@@ -45,20 +105,15 @@ struct Changes {
 }
 
 impl Changes {
-    /// Adds one mode.
-    fn add(&mut self, mode: &str) -> Result<()> {
-        let mut letters = mode.chars();
-        let sign = letters.next();
-        for letter in letters {
+    /// Adds flags to set, by their letters.
+    fn set(&mut self, letters: &str) -> Result<()> {
+        for letter in letters.chars() {
             let flag = FLAG_LETTERS.iter().find(|(known, _)| *known == letter);
             let Some(&(_, flag)) = flag else {
                 let text = format!("chattr: no flag '{letter}'; 'f2fs chattr --help' lists them");
                 return Err(Failure::usage(text));
             };
-            match sign {
-                Some('+') => self.set |= flag,
-                _ => self.clear |= flag,
-            }
+            self.set |= flag;
         }
         Ok(())
     }
@@ -78,16 +133,19 @@ impl Changes {
 
 impl Chattr {
     pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
-        let is_mode = |arg: &OsString| matches!(arg.as_bytes(), [b'+' | b'-', _, ..]);
-        let modes = self.args.iter().take_while(|arg| is_mode(arg)).count();
-        let (modes, paths) = self.args.split_at(modes);
-        if modes.is_empty() || paths.is_empty() {
-            let text = "chattr: give modes such as +c, then files; see 'f2fs chattr --help'";
-            return Err(Failure::usage(text));
+        let is_set = |arg: &&OsString| matches!(arg.as_bytes(), [b'+', _, ..]);
+        let sets = self.args.iter().take_while(is_set).count();
+        let (sets, paths) = self.args.split_at(sets);
+        let mut changes = Changes {
+            clear: self.clear.flags(),
+            ..Changes::default()
+        };
+        for letters in sets {
+            changes.set(&letters.to_string_lossy()[1..])?;
         }
-        let mut changes = Changes::default();
-        for mode in modes {
-            changes.add(&mode.to_string_lossy())?;
+        if (changes.set | changes.clear).is_empty() || paths.is_empty() {
+            let text = "chattr: give flags such as +c or -c, then files; see 'f2fs chattr --help'";
+            return Err(Failure::usage(text));
         }
         if !(changes.set & changes.clear).is_empty() {
             return Err(Failure::usage(
@@ -155,14 +213,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_add_up() {
-        let mut changes = Changes::default();
-        changes.add("+ci").unwrap();
-        changes.add("-A").unwrap();
+    fn flags_add_up() {
+        let mut changes = Changes {
+            clear: InodeFlags::NOATIME,
+            ..Changes::default()
+        };
+        changes.set("ci").unwrap();
         assert_eq!(changes.take(InodeFlags::COMPR), Some(Toggle::On));
         assert_eq!(changes.take(InodeFlags::NOCOMP), None);
         assert_eq!(changes.set, InodeFlags::IMMUTABLE);
         assert_eq!(changes.take(InodeFlags::NOATIME), Some(Toggle::Off));
-        assert!(changes.add("+z").is_err());
+        assert!(changes.set("z").is_err());
     }
 }

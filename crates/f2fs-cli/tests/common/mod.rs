@@ -9,11 +9,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How a command ended.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ended {
     pub code: i32,
     pub out: Vec<u8>,
     pub err: String,
+}
+
+impl std::fmt::Debug for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let start = &self.out[..self.out.len().min(2000)];
+        write!(
+            f,
+            "exit code {}\n{}\n{}",
+            self.code,
+            self.err,
+            String::from_utf8_lossy(start)
+        )
+    }
 }
 
 impl Ended {

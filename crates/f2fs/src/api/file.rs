@@ -97,7 +97,10 @@ impl File {
     pub fn sync_all(&self) -> Result<()> {
         let (fs, inode) = (&self.open.fs, &self.open.inode);
         let synced = sync_file(fs, inode);
-        let told = inode.mapping.errors().check(&mut self.seen.lock().errors);
+        // A copy: the cursor's lock and the record's are both leaves.
+        let mut seen = self.seen.lock().errors;
+        let told = inode.mapping.errors().check(&mut seen);
+        self.seen.lock().errors = seen;
         let ops = DataOps::new(fs, inode);
         synced.and(told.map_err(|e| iomap::IomapOps::read_error(&ops, e)))
     }

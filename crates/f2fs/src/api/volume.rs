@@ -7,7 +7,7 @@ use super::metadata::Metadata;
 use super::open_options::{CompressChoice, OpenOptions};
 use super::report::{StatFs, VolumeInfo};
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
 use crate::inode::NewFile;
 use crate::meta;
@@ -337,11 +337,18 @@ impl Volume {
         }
         // The stack holds directories to enter, then (second visit) to remove.
         let mut stack = vec![(path.to_path_buf(), false)];
+        let mut above = Vec::new();
         while let Some((dir, emptied)) = stack.pop() {
             if emptied {
                 self.remove_dir(&dir)?;
+                above.pop();
                 continue;
             }
+            let ino = self.resolve(&dir, Final::Keep)?.inode.ino;
+            if above.contains(&ino) {
+                return Err(Inconsistent::DirLoop { ino }.into());
+            }
+            above.push(ino);
             stack.push((dir.clone(), true));
             for entry in self.read_dir(&dir)?.collect::<Result<Vec<_>>>()? {
                 let child = dir.join(entry.file_name());

@@ -92,11 +92,13 @@ fn cluster_blocks(ops: &DataOps<'_>, index: u64, size: u64) -> Result<Vec<BlockA
     let ClusterSlots::Compressed { blocks, .. } = ClusterSlots::classify(&slots)? else {
         return Err(Error::Invalid("the cluster changed while it was read"));
     };
-    let geometry = &ops.fs.meta.geometry;
-    slots[1..=blocks]
-        .iter()
-        .map(|&raw| Ok(geometry.main_addr(raw)?))
-        .collect()
+    let meta = &ops.fs.meta;
+    let checked = |&raw: &u32| {
+        let addr = meta.geometry.main_addr(raw)?;
+        meta.segments.check_valid(addr, 1)?;
+        Ok(addr)
+    };
+    slots[1..=blocks].iter().map(checked).collect()
 }
 
 /// One transfer buffer and its clusters, until the last bio has ended.

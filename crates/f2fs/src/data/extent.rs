@@ -37,6 +37,7 @@ pub(super) fn map_blocks(
 }
 
 /// A compressed file: a run of compressed clusters, or the raw extent at the start, up to the next compressed one.
+/// Nodes hold whole clusters, so one look at the slots of a node decides.
 fn map_clusters(
     ops: &DataOps<'_>,
     tree: &mut Tree,
@@ -45,34 +46,43 @@ fn map_clusters(
     intent: Intent,
 ) -> Result<Found> {
     let first = blocks.start / size * size;
-    let mut end = first;
-    while end < blocks.end && is_compressed(ops, tree, end, size, intent)? {
-        end += size;
+    let wanted = (blocks.end.next_multiple_of(size) - first).min(SLOTS_MAX);
+    let slots = match tree.slots(ops.fs, first, wanted as usize)? {
+        Span::Hole(len) => {
+            let end = blocks.end.min(first.saturating_add(len));
+            return map_raw(ops, tree, &(blocks.start..end), intent);
+        }
+        Span::Slots(slots) => slots,
+    };
+    let mut clusters = slots
+        .chunks(size as usize)
+        .map(|c| is_compressed(c, intent));
+    let first_is_compressed = clusters.next().expect("a span holds a cluster")?;
+    let mut count = 1;
+    for is_compressed in clusters {
+        // A later cluster's error is met when it is asked for itself.
+        if !is_compressed.is_ok_and(|c| c == first_is_compressed) {
+            break;
+        }
+        count += 1;
     }
-    if end > first {
+    let end = first + count * size;
+    if first_is_compressed {
         return Ok(Found {
             blocks: first..end,
             kind: IomapKind::Compressed,
             unit: size,
         });
     }
-    // Ask cluster by cluster, so that a raw extent never runs into a compressed cluster.
-    let mut raw_end = first + size;
-    while raw_end < blocks.end && !is_compressed(ops, tree, raw_end, size, intent)? {
-        raw_end += size;
-    }
-    map_raw(ops, tree, &(blocks.start..blocks.end.min(raw_end)), intent)
+    map_raw(ops, tree, &(blocks.start..blocks.end.min(end)), intent)
 }
 
-/// Whether the cluster at a block is compressed. Writing to a released one is refused.
-fn is_compressed(
-    ops: &DataOps<'_>,
-    tree: &mut Tree,
-    block: u64,
-    size: u64,
-    intent: Intent,
-) -> Result<bool> {
-    match cluster_slots(ops, tree, block, size)? {
+/// More slots than any node holds.
+const SLOTS_MAX: u64 = 1024;
+
+/// Whether a cluster is compressed. Writing to a released one is refused.
+fn is_compressed(slots: &[u32], intent: Intent) -> Result<bool> {
+    match ClusterSlots::classify(slots)? {
         ClusterSlots::Raw => Ok(false),
         ClusterSlots::Compressed { released, .. } => {
             // A volume made read-only for ever has all its clusters in the released form.
@@ -144,6 +154,7 @@ fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
         Slot::Block(_) => {
             let len = same(&|i| first.wrapping_add(i as u32));
             let start = ops.fs.meta.geometry.main_run(first, len as u32)?;
+            ops.fs.meta.segments.check_valid(start, len as u32)?;
             (IomapKind::Mapped(start.byte_pos()), len)
         }
         // Only in the first slot of a cluster of a compressed file, which never comes here.

@@ -3,9 +3,13 @@
 use crate::data::DataOps;
 use crate::error::Result;
 use crate::inode::Inode;
+use crate::node::Span;
 use f2fs_format::dentry::Layout;
 use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
 use pagecache::Readahead;
+
+/// Slots looked at under one search for the next block.
+const SLOTS_AT_ONCE: usize = 64;
 
 /// Whether the directory's entries are in its inode block.
 pub(super) fn is_inline(dir: &Inode) -> bool {
@@ -37,6 +41,26 @@ pub(super) fn store_inline(dir: &Inode, area: &[u8]) {
 /// Blocks of the directory, by its size.
 pub(super) fn block_count(dir: &Inode) -> u64 {
     dir.size().div_ceil(BLOCK_SIZE as u64)
+}
+
+/// The first block from `from` on that is not absent. A wrong size costs no more than the nodes
+/// there are.
+pub(super) fn next_used(ops: &DataOps<'_>, from: u64) -> Result<Option<u64>> {
+    let end = block_count(ops.inode);
+    let mut tree = ops.inode.tree.lock();
+    let mut at = from;
+    while at < end {
+        let (len, used) = match tree.slots(ops.fs, at, SLOTS_AT_ONCE)? {
+            Span::Hole(len) => (len, None),
+            Span::Slots(slots) => (slots.len() as u64, slots.iter().position(|&raw| raw != 0)),
+        };
+        if let Some(index) = used {
+            let found = at + index as u64;
+            return Ok((found < end).then_some(found));
+        }
+        at += len;
+    }
+    Ok(None)
 }
 
 /// Block `index`; absent blocks read as zeros, which is an area without entries.

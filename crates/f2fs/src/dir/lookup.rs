@@ -2,7 +2,7 @@
 
 use super::block;
 use crate::data::DataOps;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use f2fs_format::dentry::{Dentry, DentryView, Layout};
@@ -85,7 +85,9 @@ fn is_hashed_differently(dir: &Inode) -> bool {
 }
 
 fn scan(fs: &Fs, ops: &DataOps<'_>, name: &[u8]) -> Result<Option<Found>> {
-    for index in 0..block::block_count(ops.inode) {
+    let mut next = 0;
+    while let Some(index) = block::next_used(ops, next)? {
+        next = index + 1;
         let area = block::read(ops, index)?;
         let place = Place::Block(index);
         if let Some(found) = find_in(fs, &area[..], Layout::BLOCK, place, name, None)? {
@@ -124,7 +126,9 @@ pub(crate) fn is_empty(fs: &Fs, dir: &Arc<Inode>) -> Result<bool> {
         return Ok(DentryView::new(&area, layout)?.is_only_dots());
     }
     let ops = DataOps::new(fs, dir);
-    for index in 0..block::block_count(dir) {
+    let mut next = 0;
+    while let Some(index) = block::next_used(&ops, next)? {
+        next = index + 1;
         let area = block::read(&ops, index)?;
         if !DentryView::new(&area[..], Layout::BLOCK)?.is_only_dots() {
             return Ok(false);
@@ -136,7 +140,14 @@ pub(crate) fn is_empty(fs: &Fs, dir: &Arc<Inode>) -> Result<bool> {
 /// Up to `max` entries from a position on (0 is the start), without `.` and `..`. Fewer means the end.
 ///
 /// A damaged entry is an error that names it; entries before it are returned first.
+///
+/// # Errors
+/// [`Error::Unsupported`] for an encrypted directory, whose names may hold any byte.
 pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<Vec<DirRecord>> {
+    if dir.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
+        let what = "listing an encrypted directory without its key";
+        return Err(Error::Unsupported(what.to_owned()));
+    }
     let mut records = Vec::new();
     if block::is_inline(dir) {
         let (area, layout) = block::inline_area(dir);
@@ -144,15 +155,20 @@ pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<V
         return Ok(records);
     }
     let ops = DataOps::new(fs, dir);
-    let mut from = from;
-    for index in from / SLOTS_PER_POSITION..block::block_count(dir) {
+    let mut next = from / SLOTS_PER_POSITION;
+    while let Some(index) = block::next_used(&ops, next)? {
+        let is_first = index == from / SLOTS_PER_POSITION;
+        let slot = if is_first {
+            from % SLOTS_PER_POSITION
+        } else {
+            0
+        };
         let area = block::read(&ops, index)?;
-        let slot = from % SLOTS_PER_POSITION;
         list_area(fs, &area[..], Layout::BLOCK, index, slot, max, &mut records)?;
         if records.len() >= max {
             break;
         }
-        from = 0;
+        next = index + 1;
     }
     Ok(records)
 }

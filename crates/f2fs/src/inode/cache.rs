@@ -32,6 +32,7 @@ impl InodeCache {
             return Ok(Arc::clone(inode));
         }
         let addr = fs.meta.nat.node_addr(ino)?;
+        fs.meta.segments.check_valid(addr, 1)?;
         let block = InodeBlock::parse(fs.meta.device.read_block(addr)?, ino, &fs.meta.sb)?;
         let inode = Inode::new(fs, ino, block, false)?;
         // Another thread may have been faster; then its inode counts.

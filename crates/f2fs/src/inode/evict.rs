@@ -3,7 +3,7 @@
 use super::Inode;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
-use f2fs_format::InlineFlags;
+use f2fs_format::{InlineFlags, XATTR_NODE_OFFSET};
 use std::sync::Arc;
 
 impl Inode {
@@ -12,12 +12,17 @@ impl Inode {
         self.set_size(0);
         self.mapping.truncate(0);
         let mut tree = self.tree.lock();
+        let xattr_nid = tree.inode.xattr_nid();
+        if let Some(nid) = xattr_nid {
+            // Another file's node is not ours to free.
+            tree.load(fs, nid, XATTR_NODE_OFFSET)?;
+        }
         let inline = InlineFlags::INLINE_DATA | InlineFlags::INLINE_DENTRY;
         // A device number and inline bytes lie where other files have their slots.
         if !self.file_type.is_device() && !tree.inode.inline().intersects(inline) {
             tree.truncate(fs, 0)?;
         }
-        if let Some(nid) = tree.inode.xattr_nid() {
+        if let Some(nid) = xattr_nid {
             tree.free_node(fs, nid)?;
             tree.inode_mut().set_xattr_nid(None);
         }

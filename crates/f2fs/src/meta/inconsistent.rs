@@ -9,6 +9,12 @@ use f2fs_format::{BlockAddr, Nid, SegmentNo};
 pub enum Inconsistent {
     #[error("SIT: block {addr} is freed but not valid")]
     BlockNotValid { addr: BlockAddr },
+    #[error("SIT: block {addr} is referred to but not valid")]
+    BlockFree { addr: BlockAddr },
+    #[error("inode {ino} has a name but no links")]
+    NoLinks { ino: Nid },
+    #[error("directory {ino} contains itself")]
+    DirLoop { ino: Nid },
     #[error("NAT: nid {nid} is referred to but free")]
     NidFree { nid: Nid },
     #[error("SIT: {sit} valid node blocks, the checkpoint counts {checkpoint}")]

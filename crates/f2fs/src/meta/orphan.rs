@@ -48,6 +48,11 @@ impl Orphans {
         self.inos.lock().remove(&ino);
     }
 
+    /// Whether an inode is listed.
+    pub(crate) fn contains(&self, ino: Ino) -> bool {
+        self.inos.lock().contains(&ino)
+    }
+
     /// All listed inodes, ascending.
     pub(crate) fn list(&self) -> Vec<Ino> {
         self.inos.lock().iter().copied().collect()

@@ -13,7 +13,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
-use f2fs_format::node::{NodeFooter, dnode, indirect};
+use f2fs_format::node::{NIDS_PER_BLOCK, NodeFooter, dnode, indirect};
 use f2fs_format::path::NodePath;
 use f2fs_format::{BLOCK_SIZE, Block, Ino, InodeBlock, Nid, SummaryEntry};
 use std::collections::HashMap;
@@ -59,6 +59,15 @@ pub(crate) enum Missing {
 pub(super) enum Holder {
     Inode,
     Node(Nid),
+}
+
+/// What the way to a slot ends in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// The node with the slot.
+    Found(Holder),
+    /// The node at this level does not exist.
+    Missing(usize),
 }
 
 /// The slots of one node from a file block on, for changing them.
@@ -146,8 +155,9 @@ impl Tree {
     /// Slots from `block` on, at most `max` and at most to the end of their node.
     pub(crate) fn slots(&mut self, fs: &Fs, block: u64, max: usize) -> Result<Span> {
         let path = self.path(block)?;
-        let Some(holder) = self.find(fs, &path)? else {
-            return Ok(Span::Hole(self.slots_after(&path)));
+        let holder = match self.find(fs, &path)? {
+            Lookup::Found(holder) => holder,
+            Lookup::Missing(level) => return Ok(Span::Hole(self.hole_after(&path, level))),
         };
         let slots = self.slots_mut(holder, &path);
         Ok(Span::Slots(
@@ -159,9 +169,11 @@ impl Tree {
     pub(crate) fn change(&mut self, fs: &Fs, block: u64, missing: Missing) -> Result<SlotsMut<'_>> {
         let path = self.path(block)?;
         let holder = match (self.find(fs, &path)?, missing) {
-            (Some(holder), _) => holder,
-            (None, Missing::Create) => self.create(fs, &path)?,
-            (None, Missing::Fail) => unreachable!("slots that were looked up have a node"),
+            (Lookup::Found(holder), _) => holder,
+            (Lookup::Missing(_), Missing::Create) => self.create(fs, &path)?,
+            (Lookup::Missing(_), Missing::Fail) => {
+                unreachable!("slots that were looked up have a node")
+            }
         };
         match holder {
             Holder::Inode => self.dirty = true,
@@ -196,17 +208,26 @@ impl Tree {
             .expect("the caller loaded the node")
     }
 
-    /// The holder of a path's slots, its nodes loaded; None if one of them does not exist.
-    pub(super) fn find(&mut self, fs: &Fs, path: &NodePath) -> Result<Option<Holder>> {
+    /// File blocks from a path's slot to the end of the missing node at `level`.
+    fn hole_after(&self, path: &NodePath, level: usize) -> u64 {
+        let per_node = NIDS_PER_BLOCK as u64;
+        let below = level + 1..=path.level;
+        let dnodes = below.clone().fold(1, |all, _| all * per_node);
+        let dnode = below.fold(0, |at, l| at * per_node + path.index_in_parent[l] as u64);
+        (dnodes - dnode) * u64::from(self.slots_per_node().1) - path.slot as u64
+    }
+
+    /// The holder of a path's slots, its nodes loaded.
+    pub(super) fn find(&mut self, fs: &Fs, path: &NodePath) -> Result<Lookup> {
         let mut holder = Holder::Inode;
         for level in 1..=path.level {
             let Some(nid) = self.child(fs, holder, path.index_in_parent[level])? else {
-                return Ok(None);
+                return Ok(Lookup::Missing(level));
             };
             self.load(fs, nid, path.node_offset[level])?;
             holder = Holder::Node(nid);
         }
-        Ok(Some(holder))
+        Ok(Lookup::Found(holder))
     }
 
     /// The nid at an index of the inode's or an indirect node's list.
@@ -236,6 +257,7 @@ impl Tree {
     pub(crate) fn load(&mut self, fs: &Fs, nid: Nid, offset: u32) -> Result<&mut Block> {
         if !self.nodes.contains_key(&nid) {
             let addr = fs.meta.nat.node_addr(nid)?;
+            fs.meta.segments.check_valid(addr, 1)?;
             let block = fs.meta.device.read_block(addr)?;
             NodeFooter::read(&block).check_node(nid, self.ino, offset)?;
             self.nodes.insert(

@@ -34,6 +34,9 @@ impl Drop for OpenInode {
         if !self.inode.drop_open() || self.inode.info().links > 0 {
             return;
         }
+        if !self.fs.meta.orphans.contains(self.inode.ino) {
+            return; // Damage, not an unlink, took its links.
+        }
         if self.fs.check_writable().is_err() {
             return; // It stays in the orphan list; the next mount frees it.
         }

@@ -11,7 +11,7 @@ use crate::data::DataOps;
 use crate::data::flush::flush_pages_in_op;
 use crate::data::truncate;
 use crate::dir::{self, Found};
-use crate::error::{Error, Result};
+use crate::error::{Error, Inconsistent, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{Inode, NewFile, to_disk};
 use f2fs_format::{Advise, FileType, Ino, InodeFlags};
@@ -162,6 +162,9 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
         _ => {}
     }
     check_removable(&inode)?;
+    if inode.ino == parent.ino {
+        return Err(Inconsistent::DirLoop { ino: parent.ino }.into());
+    }
     // Held over the removal: nobody adds an entry to a directory that is going.
     let _victim = inode.is_dir().then(|| inode.rwsem.write());
     if inode.is_dir() && !dir::is_empty(fs, &inode)? {

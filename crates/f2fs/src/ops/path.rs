@@ -2,7 +2,7 @@
 
 use super::handle::OpenInode;
 use crate::dir;
-use crate::error::{Error, Result};
+use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::ops::file;
@@ -47,12 +47,15 @@ pub(crate) fn step_up(fs: &Arc<Fs>, dir: &OpenInode) -> Result<OpenInode> {
 }
 
 /// An entry whose type is not its inode's is damage; following it could make a cycle of directories.
+/// So is a name of an inode without links: it would be freed with its last handle.
 fn check_entry(inode: &Inode, file_type: FileType) -> Result<()> {
-    if inode.file_type == file_type {
-        Ok(())
-    } else {
-        Err(Error::Invalid("a directory entry contradicts its inode"))
+    if inode.file_type != file_type {
+        return Err(Error::Invalid("a directory entry contradicts its inode"));
     }
+    if inode.tree.lock().inode.links() == 0 {
+        return Err(Inconsistent::NoLinks { ino: inode.ino }.into());
+    }
+    Ok(())
 }
 
 /// The root directory.

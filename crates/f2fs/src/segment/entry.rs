@@ -115,7 +115,6 @@ impl Segment {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn is_valid(&self, offset: u16) -> bool {
         match &self.maps {
             Some(maps) => msb::test(&maps.valid, offset.into()),

@@ -34,7 +34,7 @@ mod table;
 mod tests;
 
 use crate::device::Device;
-use crate::error::Result;
+use crate::error::{Inconsistent, Result};
 use crate::meta::elapsed::Elapsed;
 use curseg::Curseg;
 use entry::Class;
@@ -115,6 +115,25 @@ impl Segments {
             self.geometry.offset_in_segment(addr),
         );
         self.table.lock().get(segno).is_valid(offset)
+    }
+
+    /// Checks that `count` blocks from `start` on, all in MAIN, have content.
+    ///
+    /// # Errors
+    /// `Inconsistent` for the first that has none: somebody may overwrite it any time.
+    pub(crate) fn check_valid(&self, start: BlockAddr, count: u32) -> Result<()> {
+        let table = self.table.lock();
+        let run = start.get()..start.get() + count;
+        for addr in run.map(BlockAddr::new) {
+            let segno = self.geometry.segno_of(addr);
+            if !table
+                .get(segno)
+                .is_valid(self.geometry.offset_in_segment(addr))
+            {
+                return Err(Inconsistent::BlockFree { addr }.into());
+            }
+        }
+        Ok(())
     }
 
     #[cfg(test)]

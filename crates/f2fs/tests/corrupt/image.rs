@@ -44,7 +44,6 @@ pub(crate) mod ino {
     pub(crate) const LINKS: usize = 12;
     pub(crate) const SIZE: usize = 16;
     pub(crate) const BLOCKS: usize = 24;
-    pub(crate) const GENERATION: usize = 68;
     pub(crate) const DEPTH: usize = 72;
     pub(crate) const XATTR_NID: usize = 76;
     pub(crate) const NAME_LEN: usize = 88;
@@ -66,8 +65,6 @@ pub(crate) mod footer {
     pub(crate) const NID: usize = 4072;
     pub(crate) const INO: usize = 4076;
     pub(crate) const FLAG: usize = 4080;
-    pub(crate) const CP_VER: usize = 4084;
-    pub(crate) const NEXT: usize = 4092;
 }
 
 pub(crate) fn put16(bytes: &mut [u8], at: usize, value: u16) {

@@ -3,22 +3,22 @@
 use crate::base::{SIZE, base, expected, open, walk, workload};
 use crate::common::noise;
 use crate::image::{Image, cp, put16, put32, put64};
-use f2fs::error::Inconsistent;
 use f2fs::{Error, Owner};
 use f2fs_format::checkpoint::CpFlags;
 use f2fs_format::node::NodeFooter;
 use f2fs_format::orphan::OrphanBlock;
 use f2fs_format::super_block::raw::RawSuperBlock;
-use f2fs_format::{BLOCK_SIZE, Corrupt, CorruptKind, CursegType, NatEntry, Nid};
+use f2fs_format::{BLOCK_SIZE, CursegType, NatEntry, Nid};
 use std::sync::Arc;
 
 /// A judge of errors: the kind of damage must be the one that was made.
 macro_rules! corrupt {
     ($kind:ident) => {
-        |e: &Error| {
+        |e: &f2fs::Error| {
+            use f2fs_format::{Corrupt, CorruptKind};
             matches!(
                 e,
-                Error::Corrupt(Corrupt {
+                f2fs::Error::Corrupt(Corrupt {
                     kind: CorruptKind::$kind { .. }
                 })
             )
@@ -27,7 +27,12 @@ macro_rules! corrupt {
 }
 macro_rules! inconsistent {
     ($kind:ident) => {
-        |e: &Error| matches!(e, Error::Inconsistent(Inconsistent::$kind { .. }))
+        |e: &f2fs::Error| {
+            matches!(
+                e,
+                f2fs::Error::Inconsistent(f2fs::error::Inconsistent::$kind { .. })
+            )
+        }
     };
 }
 pub(crate) use {corrupt, inconsistent};

@@ -251,7 +251,7 @@ COMMANDS = {
     "chmod": lambda path, mode: os.chmod(at(path), int(mode, 8)),
     "chown": lambda path, uid, gid: os.lchown(at(path), int(uid), int(gid)),
     "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
-    "setxattr": lambda path, name, value: os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
+    "setxattr": lambda path, name, value="": os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
     "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
     "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold, "letgo": release,
     "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),

@@ -107,6 +107,12 @@ fn a_volume_with_quota_files_is_for_reading() {
     let mut guest = Guest::new();
     guest.mount(image.path(), "usrquota,grpquota,prjquota");
     command_all(&mut guest, &work("k", 0, false, &mut model));
+    guest
+        .then("mkdir /project 755")
+        .then("project /project 4711");
+    guest
+        .then("flags /project 20000000 0")
+        .then("mkdir /project/heir 755");
     guest.then("sync").manifest().umount();
     let Some(manifests) = guest.run() else { return };
     fsck::assert_clean(image.path());
