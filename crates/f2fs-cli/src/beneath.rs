@@ -1,8 +1,8 @@
 //! Makes files below a directory of the host without leaving it.
 //!
-//! Every step opens one name in an open directory and never follows a symbolic link, so that neither a link made
-//! earlier nor one that somebody makes meanwhile leads elsewhere. Only the first directory is opened by a path
-//! that the user gave.
+//! Every step opens one name in an open directory and never follows a symbolic link, so that
+//! neither a link made earlier nor one that somebody makes meanwhile leads elsewhere. Only the
+//! first directory is opened by a path that the user gave.
 
 use rustix::fs::{AtFlags, CWD, Dev, FileType, Gid, Mode, OFlags, Timestamps, Uid};
 use rustix::io::Errno;

@@ -15,10 +15,10 @@ Exit codes:
   0  everything was done
   1  something failed; each failure was named on standard error
   2  the command line is wrong
-  3  the volume cannot be used: missing, not F2FS, corrupt, not supported, in use, or write-protected
+  3  the volume cannot be used: missing, not F2FS, corrupt, not supported, in use, protected
   4  no space is left, on the volume or where files are written to
 
-The variable RUST_LOG (for example RUST_LOG=f2fs=debug) prints what the engine does on standard error.
+With RUST_LOG set (for example RUST_LOG=f2fs=debug) the engine tells what it does on standard error.
 Start with: f2fs demo";
 
 /// Make, fill, read and inspect F2FS images, without root and without mounting them.

@@ -1,8 +1,8 @@
 //! Writes trees of a volume to the host (`f2fs get`).
 //!
-//! The volume is not trusted: nothing is made outside the target directory ([`crate::beneath`]), names that lead
-//! elsewhere are refused, symbolic links are made last, and set-id bits, devices and attributes of the system are
-//! kept back unless they are asked for.
+//! The volume is not trusted: nothing is made outside the target directory ([`crate::beneath`]),
+//! names that lead elsewhere are refused, symbolic links are made last, and set-id bits, devices
+//! and attributes of the system are kept back unless they are asked for.
 //!
 //! | module | what |
 //! |---|---|
@@ -11,8 +11,9 @@
 //! | `finish` | attributes, symbolic links, and directories at the end |
 //!
 //! # Invariants
-//! A file is there whole or not at all, except where unreadable parts are allowed. A problem with one file is told
-//! and the others go on; a full disk ends the work. Directories are entered once, so a cycle ends.
+//! A file is there whole or not at all, except where unreadable parts are allowed. A problem with
+//! one file is told and the others go on; a full disk ends the work. Directories are entered once,
+//! so a cycle ends.
 
 mod copy;
 mod finish;

@@ -1,8 +1,8 @@
 //! Writes trees of the host into a volume, as `cp -a` does (`f2fs put`).
 //!
 //! # Invariants
-//! A file is there whole or not at all: what could not be copied to its end is removed again. A problem with one
-//! file is told and the others go on; a full volume ends the work.
+//! A file is there whole or not at all: what could not be copied to its end is removed again. A
+//! problem with one file is told and the others go on; a full volume ends the work.
 
 use crate::errors::{At, Failure, Result};
 use crate::local::{self, DataRuns};

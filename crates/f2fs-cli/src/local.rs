@@ -100,7 +100,8 @@ pub(crate) struct Xattr {
     pub(crate) value: Vec<u8>,
 }
 
-/// The extended attributes of a file; of a symbolic link itself. None where the file system has none.
+/// The extended attributes of a file; of a symbolic link itself. None where the file system has
+/// none.
 pub(crate) fn xattrs(path: &Path) -> io::Result<Vec<Xattr>> {
     let mut list = vec![0; XATTR_MAX];
     let len = match rustix::fs::llistxattr(path, &mut list[..]) {

@@ -1,4 +1,5 @@
-//! The `f2fs` command: makes, fills, reads and inspects F2FS images, without root and without a mount.
+//! The `f2fs` command: makes, fills, reads and inspects F2FS images, without root and without a
+//! mount.
 //!
 //! | module | what |
 //! |---|---|
@@ -11,8 +12,8 @@
 //! | [`size`], [`text`], [`compress`], [`stats`], [`progress`] | what commands share |
 //!
 //! # Invariants
-//! A command that opened a volume for writing closes it whatever happened, and tells if that fails. A problem is
-//! one line on standard error that begins with `f2fs:`.
+//! A command that opened a volume for writing closes it whatever happened, and tells if that fails.
+//! A problem is one line on standard error that begins with `f2fs:`.
 #![forbid(unsafe_code)]
 
 mod beneath;

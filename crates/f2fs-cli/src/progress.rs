@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::Path;
 
 const WITH_TOTAL: &str =
-    "{bar:30} {bytes:>10}/{total_bytes} {bytes_per_sec:>12} {eta:>4} left  {wide_msg}";
+    "{bar:20} {bytes:>10}/{total_bytes} {bytes_per_sec:>12} {eta:>4} left  {wide_msg}";
 const WITHOUT_TOTAL: &str = "{spinner} {bytes:>10} {bytes_per_sec:>12}  {wide_msg}";
 
 /// A progress bar in bytes, and the place where problems are told meanwhile.
@@ -68,8 +68,14 @@ impl Progress {
         self.problems
     }
 
-    /// Takes the bar away.
+    /// Takes the bar away, before something else is printed.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -3,7 +3,8 @@
 /// Units by power of 1024.
 const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
 
-/// Reads a number of bytes: digits, then nothing, `K`, `KiB` (1024) or `KB` (1000), and so on for M, G, T and P.
+/// Reads a number of bytes: digits, then nothing, `K`, `KiB` (1024) or `KB` (1000), and so on for
+/// M, G, T and P.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())

@@ -255,6 +255,13 @@ pub struct Entries<'a> {
     slot: usize,
 }
 
+impl Entries<'_> {
+    /// The slot where the search for the next entry starts.
+    pub const fn slot(&self) -> usize {
+        self.slot
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = Result<Dentry<'a>>;
 

@@ -5,8 +5,8 @@
 //! | [`RENAME`] | one at a time | a rename between directories |
 //! | [`INODE`] | an inode's operations, directory before child, else ascending ino | one operation |
 //! | [`CHECKPOINT`] | one checkpoint at a time | a whole checkpoint |
-//! | [`OP`] | shared by everything that changes metadata, exclusive for a checkpoint | one change, or one batch of writeback with its I/O |
-//! | [`pagecache::FOLIO_RANK`] | a data folio, ascending index in one mapping | filling, copying, picking for writeback |
+//! | [`OP`] | changes of metadata (shared), a checkpoint (exclusive) | one change, or one batch of writeback |
+//! | [`pagecache::FOLIO_RANK`] | a data folio, ascending | filling, copying, picking |
 //! | [`TREE`] | an inode's block and all nodes below it | one lookup or change of addresses |
 //! | [`NAT`] | node addresses and free nids | one lookup or change; reads NAT blocks |
 //! | [`CURSEG`] | the open log of one temperature | one allocation |

@@ -126,9 +126,10 @@ impl Fs {
 
     /// The last checkpoint of a volume that was changed.
     pub(crate) fn close(&self) -> Result<()> {
-        if self.options.read_only || self.meta.device.stopped().is_some() {
+        if self.options.read_only {
             return Ok(());
         }
+        self.check_writable()?;
         let flushed = self.flush_data();
         if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
             self.write_checkpoint(CheckpointReason::Umount)?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// The first error. It is also recorded in the mapping, for `fsync`. The folios of the batch are clean afterwards
-/// either way: a device that keeps failing must not fill the memory with folios nobody can write.
+/// unless the file system declares them dirty again; then it must bound what a failing device leaves in memory.
 pub fn writeback_batch<O: WritebackOps>(
     mapping: &Arc<Mapping>,
     pages: Range<PageIndex>,

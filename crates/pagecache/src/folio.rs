@@ -26,7 +26,9 @@ pub struct Folio {
     index: PageIndex,
     order: u8,
     buffer: Arc<Buffer>,
-    sync: FolioSync,
+    // Of its own, so that whoever wakes others has let go of the folio before: what just became free can be
+    // reclaimed at once.
+    sync: Arc<FolioSync>,
     referenced: AtomicBool,
     mapping: Weak<Mapping>,
     cache: PageCache,
@@ -55,7 +57,7 @@ impl Folio {
             order: buffer.order(),
             charged: 1 << buffer.order(),
             buffer: Arc::new(buffer),
-            sync: FolioSync::default(),
+            sync: Arc::default(),
             referenced: AtomicBool::new(false),
             mapping: Arc::downgrade(mapping),
             cache: cache.clone(),
@@ -183,6 +185,13 @@ impl Folio {
     }
 }
 
+/// Gives a reference back and keeps what its end is told to.
+fn release(folio: FolioRef) -> Arc<FolioSync> {
+    let sync = Arc::clone(&folio.sync);
+    drop(folio);
+    sync
+}
+
 /// A folio that stays in memory while this is held; its bytes may be read where they are uptodate.
 pub type FolioRef = Arc<Folio>;
 
@@ -205,7 +214,7 @@ impl std::ops::Deref for LockedFolio {
 impl Drop for LockedFolio {
     fn drop(&mut self) {
         if let Some(folio) = self.folio.take() {
-            folio.sync.unlock();
+            release(folio).unlock();
         }
     }
 }
@@ -282,7 +291,7 @@ impl LockedFolio {
         }
         self.clear_dirty(0..self.page_count());
         Some(WritebackFolio {
-            folio: Arc::clone(self.folio()),
+            folio: Some(Arc::clone(self.folio())),
             dirty,
         })
     }
@@ -416,7 +425,7 @@ impl RangeRead {
 
     fn end(&mut self, result: Result<(), FolioError>) {
         if let Some(folio) = self.folio.take() {
-            folio.sync.end_read(self.blocks.clone(), result);
+            release(folio).end_read(self.blocks.clone(), result);
         }
     }
 }
@@ -430,14 +439,15 @@ impl Drop for RangeRead {
 /// A folio whose bytes are on their way to the volume. Dropping it ends the writeback.
 #[derive(Debug)]
 pub struct WritebackFolio {
-    folio: FolioRef,
+    // None once ended.
+    folio: Option<FolioRef>,
     dirty: BlockSet,
 }
 
 impl std::ops::Deref for WritebackFolio {
     type Target = FolioRef;
     fn deref(&self) -> &FolioRef {
-        &self.folio
+        self.folio.as_ref().expect("present until it ends")
     }
 }
 
@@ -449,17 +459,19 @@ impl WritebackFolio {
 
     /// Declares all taken blocks dirty again: nothing of them was written, and a later try may succeed.
     pub fn redirty(&self) {
-        for run in self.dirty.runs(0..self.folio.page_count()) {
-            self.folio.add_dirty(run);
+        for run in self.dirty.runs(0..self.page_count()) {
+            self.add_dirty(run);
         }
     }
 }
 
 impl Drop for WritebackFolio {
     fn drop(&mut self) {
-        if let Some(mapping) = self.folio.mapping.upgrade() {
-            mapping.note_writeback_ended(self.folio.index);
+        if let Some(folio) = self.folio.take() {
+            if let Some(mapping) = folio.mapping.upgrade() {
+                mapping.note_writeback_ended(folio.index);
+            }
+            release(folio).end_writeback();
         }
-        self.folio.sync.end_writeback();
     }
 }

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 /// Change flags of files, compression among them
 ///
-/// Give + and letters before the files to set flags, and - and letters to clear them. The letters: c compress,
-/// m do not compress, i immutable, a append only, d no dump, A no access times, S and D synchronous, P pass the
-/// project on. Compression of a file changes only while it is empty; a directory passes it on to what is made in
-/// it from then on.
+/// Give + and letters before the files to set flags, and - and letters to clear them. The letters:
+/// c compress, m do not compress, i immutable, a append only, d no dump, A no access times, S and D
+/// synchronous, P pass the project on. Compression of a file changes only while it is empty; a
+/// directory passes it on to what is made in it from then on.
 #[derive(Debug, Args)]
 #[command(override_usage = "f2fs chattr [OPTIONS] <IMAGE> <+FLAGS|-FLAGS>... </PATH>...")]
 pub(crate) struct Chattr {

@@ -28,12 +28,14 @@ const LIMIT: u64 = 64 << 20;
 /// Room of the volume beside the files.
 const ROOM: u64 = 192 << 20;
 
-/// Try it: write files through the compressed large-folio path of a temporary volume, read them back, compare
+/// Try it: write files through the compressed large-folio path of a temporary volume, read them
+/// back, compare
 ///
-/// Makes a volume whose root is marked for compression, writes the regular files of DIR into it, rewrites the
-/// largest one to show that clusters which a write replaces whole are not read, opens the volume again, reads
-/// everything back and compares every byte by its SHA-256. Then fsck.f2fs looks at the volume, if it is installed.
-/// Nothing outside the temporary directory is changed; files that cannot be read are left out.
+/// Makes a volume whose root is marked for compression, writes the regular files of DIR into it,
+/// rewrites the largest one to show that clusters which a write replaces whole are not read, opens
+/// the volume again, reads everything back and compares every byte by its SHA-256. Then fsck.f2fs
+/// looks at the volume, if it is installed. Nothing outside the temporary directory is changed;
+/// files that cannot be read are left out.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Directory to write [default: the first 64 MiB of /usr/bin]
@@ -100,7 +102,8 @@ impl Demo {
 
 /// Makes the volume; its bytes.
 fn make_volume(image: &Path, files: &gather::Files, compress: RootCompression) -> Result<u64> {
-    // Blocks that compression saves stay reserved, so there must be room for all; and each file has its inode.
+    // Blocks that compression saves stay reserved, so there must be room for all; and each file has
+    // its inode.
     let data = files.bytes + files.list.len() as u64 * 8192;
     let size = (data + data / 8 + ROOM).next_multiple_of(2 << 20);
     let options = FormatOptions {

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 /// Copy files and trees out of a volume, as cp -a does
 ///
-/// Modes, times, links, extended attributes of users, access lists and holes are kept; owners too if root runs it.
-/// Set-id bits, devices and attributes of the system are left out unless --all is given. Nothing is made outside
-/// LOCAL, whatever the volume holds. With one source, LOCAL is the directory to copy into or the new name; with
-/// several it must be a directory. The source '/' stands for everything on the volume.
+/// Modes, times, links, extended attributes of users, access lists and holes are kept; owners too
+/// if root runs it. Set-id bits, devices and attributes of the system are left out unless --all is
+/// given. Nothing is made outside LOCAL, whatever the volume holds. With one source, LOCAL is the
+/// directory to copy into or the new name; with several it must be a directory. The source '/'
+/// stands for everything on the volume.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// The image file or block device
@@ -30,7 +31,8 @@ pub(crate) struct Get {
     /// Also set-id bits, devices and extended attributes of the system: for volumes you trust
     #[arg(long, alias = "preserve-all")]
     all: bool,
-    /// Ignore wrong checksums of clusters; parts that still cannot be read become zeros, and are told
+    /// Ignore wrong checksums of clusters; parts that still cannot be read become zeros, and are
+    /// told
     #[arg(long)]
     salvage: bool,
 }
@@ -47,11 +49,11 @@ impl Get {
             ..engine.volume_options()
         };
         let mut progress = Progress::new(None);
-        let result = session::with_options(&self.image, engine, &options, |volume| {
-            self.copy(volume, &mut progress)
-        });
-        progress.clear();
-        result
+        session::with_options(&self.image, engine, &options, |volume| {
+            let result = self.copy(volume, &mut progress);
+            progress.clear();
+            result
+        })
     }
 
     fn copy(&self, volume: &Volume, progress: &mut Progress) -> Result<()> {

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// Size of a new image where none is given.
 const SIZE: u64 = 1 << 30;
-/// What is looked at to tell whether a file is in use: superblocks of every common kind begin in it.
+/// What is looked at to tell whether a file is in use: superblocks of every common kind begin in
+/// it.
 const LOOK_AT: u64 = 128 << 10;
 
 /// Make an empty volume in an image file or on a block device

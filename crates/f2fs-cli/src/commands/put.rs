@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 /// Copy files and trees into a volume, as cp -a does
 ///
-/// Owners, modes, times, hard and symbolic links, special files, extended attributes, access lists and holes are
-/// kept. With one source, DEST is the directory to copy into or the new name; with several it must be a directory.
-/// A source that ends in '/.' stands for what is in it. Files of the same name are replaced, directories are
-/// filled. If the volume gets full, what was complete stays.
+/// Owners, modes, times, hard and symbolic links, special files, extended attributes, access lists
+/// and holes are kept. With one source, DEST is the directory to copy into or the new name; with
+/// several it must be a directory. A source that ends in '/.' stands for what is in it. Files of
+/// the same name are replaced, directories are filled. If the volume gets full, what was complete
+/// stays.
 #[derive(Debug, Args)]
 pub(crate) struct Put {
     /// The image file or block device
@@ -46,11 +47,11 @@ impl Put {
         if progress.is_visible() {
             progress.set_total(total_bytes(&self.locals));
         }
-        let result = session::writing(&self.image, engine, |volume| {
-            self.copy(volume, chosen, &mut progress)
-        });
-        progress.clear();
-        result
+        session::writing(&self.image, engine, |volume| {
+            let result = self.copy(volume, chosen, &mut progress);
+            progress.clear();
+            result
+        })
     }
 
     fn copy(

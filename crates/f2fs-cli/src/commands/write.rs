@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 /// Write standard input into a file, over the bytes from an offset on
 ///
-/// Bytes before and behind stay as they are. Clusters of a compressed file that are covered whole are not read.
+/// Bytes before and behind stay as they are. Clusters of a compressed file that are covered whole
+/// are not read.
 #[derive(Debug, Args)]
 pub(crate) struct Write {
     /// The image file or block device
@@ -59,12 +60,12 @@ impl Write {
             options = options.compress(Some(compress));
         }
         let progress = Progress::new(None);
-        let result = session::writing(&self.image, engine, |volume| {
+        session::writing(&self.image, engine, |volume| {
             let file = self.open(volume, &options)?;
-            self.copy(&file, &progress)
-        });
-        progress.clear();
-        result
+            let result = self.copy(&file, &progress);
+            progress.clear();
+            result
+        })
     }
 
     fn open(&self, volume: &Volume, options: &OpenOptions) -> Result<File> {

@@ -44,8 +44,8 @@ impl Extractor<'_> {
         Mode::from_raw_mode((found.mode() & kept).into())
     }
 
-    /// Sets owner (as root), extended attributes, mode and times of an open file or directory, in the order in
-    /// which none undoes another.
+    /// Sets owner (as root), extended attributes, mode and times of an open file or directory, in
+    /// the order in which none undoes another.
     pub(super) fn finish_open(
         &mut self,
         fd: impl AsFd,

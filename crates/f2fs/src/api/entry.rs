@@ -38,11 +38,12 @@ impl DirEntry {
 
 /// Iterator over the entries of a directory, without `.` and `..`, in the order they are stored.
 ///
-/// The directory may change meanwhile; entries that stay are returned once.
+/// The directory may change meanwhile; entries that stay are returned once. A damaged entry is an error; entries
+/// behind it follow.
 #[derive(Debug)]
 pub struct ReadDir {
     dir: OpenInode,
-    batch: VecDeque<DirEntry>,
+    batch: VecDeque<Result<DirEntry>>,
     next: u64,
     ended: bool,
 }
@@ -59,15 +60,15 @@ impl ReadDir {
 
     fn fetch(&mut self) -> Result<()> {
         let _shared = self.dir.inode.rwsem.read();
-        let records = dir::list(&self.dir.fs, &self.dir.inode, self.next, BATCH)?;
-        self.ended = records.is_empty();
-        for record in records {
-            self.next = record.next;
-            self.batch.push_back(DirEntry {
+        let listed = dir::list(&self.dir.fs, &self.dir.inode, self.next, BATCH)?;
+        self.ended = listed.is_empty();
+        for step in listed {
+            self.next = step.next;
+            self.batch.push_back(step.record.map(|record| DirEntry {
                 name: OsString::from_vec(record.name),
                 ino: record.ino.get(),
                 file_type: record.file_type,
-            });
+            }));
         }
         Ok(())
     }
@@ -84,6 +85,6 @@ impl Iterator for ReadDir {
             self.ended = true;
             return Some(Err(error));
         }
-        self.batch.pop_front().map(Ok)
+        self.batch.pop_front()
     }
 }

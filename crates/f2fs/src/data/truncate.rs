@@ -181,19 +181,17 @@ pub(crate) fn convert_inline(fs: &Fs, inode: &Arc<Inode>, op: &OpGuard<'_>) -> R
     if has_data {
         fs.meta.space.reserve_blocks(1)?;
     }
-    let saved: Vec<u8> = {
+    {
         let mut tree = inode.tree.lock();
         let flags = tree.inode.inline() - (InlineFlags::INLINE_DATA | InlineFlags::DATA_EXIST);
         let block = tree.inode_mut();
-        let saved = block.inline_data_area().to_vec();
         block.inline_data_area_mut().fill(0);
         block.set_inline(flags);
         if has_data {
             block.set_slot(0, Slot::New.to_raw());
             tree.add_blocks(1);
         }
-        saved
-    };
+    }
     inode.bump_cookie();
     if !has_data {
         return Ok(());
@@ -203,14 +201,15 @@ pub(crate) fn convert_inline(fs: &Fs, inode: &Arc<Inode>, op: &OpGuard<'_>) -> R
         .map_err(|(_, error)| error)
         .and_then(|()| flush_pages_in_op(fs, inode, 0..1, op));
     if let Err(error) = written {
-        restore_inline(fs, inode, &saved)?;
+        restore_inline(fs, inode, &bytes)?;
         return Err(error);
     }
     Ok(())
 }
 
-/// Undoes a conversion whose block could not be written.
-fn restore_inline(fs: &Fs, inode: &Inode, saved: &[u8]) -> Result<()> {
+/// Undoes a conversion whose block could not be written. `bytes` is the file's content, which may be newer than
+/// what its inode block held.
+fn restore_inline(fs: &Fs, inode: &Inode, bytes: &[u8]) -> Result<()> {
     inode.mapping.truncate(0);
     let mut tree = inode.tree.lock();
     let raw = tree.inode.slot(0);
@@ -219,7 +218,10 @@ fn restore_inline(fs: &Fs, inode: &Inode, saved: &[u8]) -> Result<()> {
     let block = tree.inode_mut();
     block.set_slot(0, 0);
     block.set_inline(flags);
-    block.inline_data_area_mut().copy_from_slice(saved);
+    let area = block.inline_data_area_mut();
+    let len = bytes.len().min(area.len());
+    area[..len].copy_from_slice(&bytes[..len]);
+    area[len..].fill(0);
     drop(tree);
     inode.bump_cookie();
     Ok(())

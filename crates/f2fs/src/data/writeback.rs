@@ -369,8 +369,9 @@ impl WritebackOps for DataWriteback<'_> {
     fn submit(&mut self) -> Result<(), Error> {
         let folios: Vec<_> = self.units.iter().map(|u| Arc::clone(&u.folio)).collect();
         let result = self.run();
-        if let Err(Error::NoSpace) = result {
-            // Nothing was written; a checkpoint may make room for another try.
+        if let Err(Error::NoSpace | Error::Device(_)) = result {
+            // Another try may succeed: a checkpoint makes room, other blocks take the place of bad
+            // ones. Clean, the bytes would be lost, and read back as what was there before.
             for folio in &folios {
                 folio.redirty();
             }

@@ -33,6 +33,12 @@ pub(crate) struct DirRecord {
     pub(crate) name: Vec<u8>,
     pub(crate) ino: Ino,
     pub(crate) file_type: FileType,
+}
+
+/// One step of a listing: an entry, or what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) record: Result<DirRecord>,
     /// Where the listing goes on after this entry.
     pub(crate) next: u64,
 }
@@ -43,12 +49,14 @@ const SLOTS_PER_POSITION: u64 = 256;
 /// Finds a name; `.` and `..` too.
 pub(crate) fn lookup(fs: &Fs, dir: &Arc<Inode>, name: &[u8]) -> Result<Option<Found>> {
     let hash = dentry_hash(name);
+    let differs = is_hashed_differently(dir);
     if block::is_inline(dir) {
         let (area, layout) = block::inline_area(dir);
-        return find_in(fs, &area, layout, Place::Inline, name, Some(hash));
+        let hash = (!differs).then_some(hash);
+        return find_in(fs, &area, layout, Place::Inline, name, hash);
     }
     let ops = DataOps::new(fs, dir);
-    if is_hashed_differently(dir) {
+    if differs {
         return scan(fs, &ops, name);
     }
     let (depth, dir_level) = levels(dir);
@@ -139,20 +147,20 @@ pub(crate) fn is_empty(fs: &Fs, dir: &Arc<Inode>) -> Result<bool> {
 
 /// Up to `max` entries from a position on (0 is the start), without `.` and `..`. Fewer means the end.
 ///
-/// A damaged entry is an error that names it; entries before it are returned first.
+/// A damaged entry is one error in the list; those behind it follow.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for an encrypted directory, whose names may hold any byte.
-pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<Vec<DirRecord>> {
+pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<Vec<Listed>> {
     if dir.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
         let what = "listing an encrypted directory without its key";
         return Err(Error::Unsupported(what.to_owned()));
     }
-    let mut records = Vec::new();
+    let mut listed = Vec::new();
     if block::is_inline(dir) {
         let (area, layout) = block::inline_area(dir);
-        list_area(fs, &area, layout, 0, from, max, &mut records)?;
-        return Ok(records);
+        list_area(fs, &area, layout, 0, from, max, &mut listed)?;
+        return Ok(listed);
     }
     let ops = DataOps::new(fs, dir);
     let mut next = from / SLOTS_PER_POSITION;
@@ -164,13 +172,13 @@ pub(crate) fn list(fs: &Fs, dir: &Arc<Inode>, from: u64, max: usize) -> Result<V
             0
         };
         let area = block::read(&ops, index)?;
-        list_area(fs, &area[..], Layout::BLOCK, index, slot, max, &mut records)?;
-        if records.len() >= max {
+        list_area(fs, &area[..], Layout::BLOCK, index, slot, max, &mut listed)?;
+        if listed.len() >= max {
             break;
         }
         next = index + 1;
     }
-    Ok(records)
+    Ok(listed)
 }
 
 fn list_area(
@@ -180,35 +188,29 @@ fn list_area(
     index: u64,
     slot: u64,
     max: usize,
-    records: &mut Vec<DirRecord>,
+    listed: &mut Vec<Listed>,
 ) -> Result<()> {
     let view = DentryView::new(area, layout)?;
     let mut entries = view.entries_from(slot as usize);
-    while records.len() < max {
+    while listed.len() < max {
         let Some(entry) = entries.next() else { break };
-        let record = entry
-            .map_err(crate::Error::from)
-            .and_then(|d| record(fs, &d, index));
-        match record {
-            Ok(Some(record)) => records.push(record),
-            Ok(None) => {}
-            Err(error) if records.is_empty() => return Err(error),
-            Err(_) => break,
+        if entry.as_ref().is_ok_and(Dentry::is_dot) {
+            continue;
         }
+        let next = index * SLOTS_PER_POSITION + entries.slot() as u64;
+        let record = entry
+            .map_err(Error::from)
+            .and_then(|dentry| record(fs, &dentry));
+        listed.push(Listed { record, next });
     }
     Ok(())
 }
 
-fn record(fs: &Fs, dentry: &Dentry<'_>, index: u64) -> Result<Option<DirRecord>> {
-    if dentry.is_dot() {
-        return Ok(None);
-    }
+fn record(fs: &Fs, dentry: &Dentry<'_>) -> Result<DirRecord> {
     dentry.check_name()?;
-    let after = dentry.slot + f2fs_format::dentry::slots_for(dentry.name.len());
-    Ok(Some(DirRecord {
+    Ok(DirRecord {
         name: dentry.name.to_vec(),
         ino: fs.meta.geometry.nid(dentry.ino.get())?,
         file_type: dentry.file_type,
-        next: index * SLOTS_PER_POSITION + after as u64,
-    }))
+    })
 }

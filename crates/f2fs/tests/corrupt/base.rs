@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) const SIZE: u64 = 64 << 20;
 
 /// Blocks of an inode's own slots, of a direct node, of an indirect node's direct nodes.
-const FAR: [u64; 4] = [100, 900, 3000, 1_100_000];
+const FAR: [u64; 5] = [100, 900, 2000, 3000, 1_100_000];
 
 /// Regular files and their contents. The sparse one is compared by its pieces.
 pub(crate) fn contents() -> BTreeMap<&'static str, Vec<u8>> {
@@ -62,7 +62,7 @@ fn fill(volume: &Volume) -> Result<()> {
     volume.create_dir("/dir", owner)?;
     volume.create_dir("/dir/sub", owner)?;
     volume.create_dir("/many", owner)?;
-    for n in 0..240 {
+    for n in 0..90 {
         create(
             volume,
             &format!("/many/name-with-some-length-{n:03}"),

@@ -1,6 +1,6 @@
 //! A device that fails, at every transfer of one workload in turn.
 
-use crate::base::{base, create, expected, open, options, packed};
+use crate::base::{base, create, expected, open, options};
 use crate::common::pattern;
 use crate::files::within;
 use crate::image::Image;
@@ -262,7 +262,6 @@ fn lose(name: &str, lose: impl Fn(&FaultyDevice)) {
     for (path, data) in expected() {
         assert!(crate::base::read(&volume, path).is_ok_and(|f| f == *data));
     }
-    let _ = packed();
     volume.close().unwrap();
 }
 

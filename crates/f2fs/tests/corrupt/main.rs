@@ -11,6 +11,8 @@
 //! | `random` | two thousand random mutations |
 //! | `device` | a device that fails at every single transfer |
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod base;
 #[path = "../common/mod.rs"]
 mod common;

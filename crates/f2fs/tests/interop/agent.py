@@ -7,6 +7,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes as raw
 
 RESULT, MOUNT, SCRATCH = 16 << 20, b"/tmp/m", "/dev/ubda"
 FLAGS = 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x400 | 0x1000 | 0x10000 | 0x20000000 | 0x40000000
+LARGE = 64 << 20
 TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", stat.S_IFCHR: "char",
          stat.S_IFBLK: "block", stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 libc = ctypes.CDLL(None, use_errno=True)
@@ -58,6 +59,20 @@ def read_all(fd, digest):
         digest.update(chunk)
 
 
+def read_data(fd, size, digest):
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError:
+            break
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        for pos in range(start, end, 4096):
+            block = os.pread(fd, 4096, pos)
+            if block.strip(b"\0"):
+                digest.update(struct.pack("<Q", pos) + block)
+
+
 def describe(path):
     x = statx(path)
     mask, links, uid, gid, mode = struct.unpack_from("<I12xIIIH", x, 0)
@@ -89,7 +104,10 @@ def describe_open(path, kind, out):
     out["project"] = struct.unpack_from("<I", project, 12)[0]
     if kind == "file":
         digest = hashlib.sha256()
-        read_all(fd, digest)
+        if out["size"] > LARGE:
+            read_data(fd, out["size"], digest)
+        else:
+            read_all(fd, digest)
         out["sha256"] = digest.hexdigest()
         if flags & 4:
             option, saved = get_ioctl(fd, 0x8002F515, 2), get_ioctl(fd, 0x8008F511, 8)
@@ -260,7 +278,7 @@ COMMANDS = {
     "gc": lambda: ioctl("/", 0x4004F506, struct.pack("<I", 1), os.O_RDONLY),
     "shutdown": lambda how: ioctl("/", 0x8004587D, struct.pack("<I", int(how)), os.O_RDONLY),
     "fsync": lambda path: with_file(path, os.fsync), "sync": os.sync, "dropcaches": drop_caches,
-    "shell": shell, "fails": fails,
+    "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails,
 }
 
 

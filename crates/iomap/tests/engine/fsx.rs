@@ -250,6 +250,15 @@ fn random_operations_on_a_flaky_device_match_the_model() {
     }
 }
 
+/// Stops the flusher also when the test fails.
+struct StopGuard<'a>(&'a AtomicBool);
+
+impl Drop for StopGuard<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Writeback and reclaim take no inode lock: they run beside everything.
 #[test]
 fn random_operations_beside_a_flusher_match_the_model() {
@@ -272,12 +281,13 @@ fn random_operations_beside_a_flusher_match_the_model() {
                         mock.cache.drop_clean();
                     }
                 });
+                let guard = StopGuard(&stop);
                 let mut fsx = Fsx::new(&mock, 3000 + seed);
                 fsx.alone = false;
                 for _ in 0..150 {
                     fsx.step();
                 }
-                stop.store(true, Ordering::SeqCst);
+                drop(guard);
                 flusher.join().unwrap();
                 fsx.finish();
             });

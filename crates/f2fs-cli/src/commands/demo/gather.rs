@@ -73,7 +73,8 @@ pub(super) fn tree(dir: &Path, limit: u64) -> Result<Files> {
     Ok(files)
 }
 
-/// Files that every machine has: programs, and on a small system this program and text made for the purpose.
+/// Files that every machine has: programs, and on a small system this program and text made for the
+/// purpose.
 pub(super) fn default_files(limit: u64, work: &Path) -> Result<Files> {
     let mut files = tree(Path::new(DEFAULT), limit).unwrap_or_default();
     if files.bytes >= ENOUGH.min(limit / 2) {

@@ -1,8 +1,6 @@
 //! Images that cannot be used: exit code 3, and what to do.
 
-mod common;
-
-use common::{Image, arg, f2fs, noise};
+use crate::common::{Image, arg, f2fs, noise};
 use rustix::fs::FlockOperation;
 use std::fs;
 use std::os::unix::fs::FileExt;

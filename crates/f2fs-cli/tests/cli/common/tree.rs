@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// An access list in the system's form: owner rw, user 1234 r, group r, mask r, others none.
-pub const ACL: [u8; 44] = {
+pub(crate) const ACL: [u8; 44] = {
     let entries = [
         (1u16, 6u8, u32::MAX),
         (2, 4, 1234),
@@ -37,7 +37,7 @@ pub const ACL: [u8; 44] = {
 };
 
 /// Makes the tree.
-pub fn make(top: &Path) {
+pub(crate) fn make(top: &Path) {
     fs::create_dir_all(top.join("dir/deep/er")).unwrap();
     fs::create_dir(top.join("empty dir")).unwrap();
     for n in 0..300 {
@@ -136,12 +136,11 @@ fn attributes(top: &Path) {
 fn times(top: &Path) {
     let mut paths: Vec<PathBuf> = snapshot(top).into_keys().collect();
     paths.reverse();
-    for (n, path) in paths.iter().enumerate() {
+    for (n, path) in (0..).zip(&paths) {
         let at = |secs| Timespec {
             tv_sec: secs,
             tv_nsec: 123_456_789,
         };
-        let n = n as i64;
         let times = Timestamps {
             last_access: at(1_000_000_000 + n),
             last_modification: at(n * 1_000_000 - 5_000_000),
@@ -153,18 +152,18 @@ fn times(top: &Path) {
 
 /// What is compared of one file.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Seen {
-    pub kind: u32,
-    pub mode: u32,
-    pub owner: (u32, u32),
-    pub size: u64,
-    pub links: u64,
-    pub modified: (i64, i64),
-    pub device: u64,
-    pub content: Vec<u8>,
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+pub(crate) struct Seen {
+    pub(crate) kind: u32,
+    pub(crate) mode: u32,
+    pub(crate) owner: (u32, u32),
+    pub(crate) size: u64,
+    pub(crate) links: u64,
+    pub(crate) modified: (i64, i64),
+    pub(crate) device: u64,
+    pub(crate) content: Vec<u8>,
+    pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The path of the first file with the same inode.
-    pub same_as: PathBuf,
+    pub(crate) same_as: PathBuf,
 }
 
 impl std::fmt::Debug for Seen {
@@ -187,7 +186,7 @@ impl std::fmt::Debug for Seen {
 }
 
 /// Everything below and including `top`, by its path from there.
-pub fn snapshot(top: &Path) -> BTreeMap<PathBuf, Seen> {
+pub(crate) fn snapshot(top: &Path) -> BTreeMap<PathBuf, Seen> {
     let mut all = BTreeMap::new();
     let mut inodes = BTreeMap::new();
     let mut stack = vec![PathBuf::new()];
@@ -254,15 +253,15 @@ fn xattrs(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
 
 /// Asserts that two trees are equal, and says where they are not.
 #[track_caller]
-pub fn assert_same(left: &BTreeMap<PathBuf, Seen>, right: &BTreeMap<PathBuf, Seen>) {
+pub(crate) fn assert_same(left: &BTreeMap<PathBuf, Seen>, right: &BTreeMap<PathBuf, Seen>) {
     let names = |tree: &BTreeMap<PathBuf, Seen>| tree.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(left), names(right));
     for (path, seen) in left {
-        assert_eq!(seen, &right[path], "{path:?}");
+        assert_eq!(seen, &right[path], "{}", path.display());
     }
 }
 
 /// Bytes that a file takes on the disk.
-pub fn disk_bytes(path: &Path) -> u64 {
+pub(crate) fn disk_bytes(path: &Path) -> u64 {
     path.metadata().unwrap().blocks() * 512
 }

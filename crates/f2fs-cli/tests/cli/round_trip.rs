@@ -1,9 +1,7 @@
 //! `put` and `get` keep everything, and Linux reads what `put` wrote.
 
-mod common;
-
-use common::tree::{assert_same, disk_bytes, make, snapshot};
-use common::{Image, arg, f2fs, is_root};
+use crate::common::tree::{assert_same, disk_bytes, make, snapshot};
+use crate::common::{Image, arg, f2fs, is_root};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -213,7 +211,7 @@ fn a_bad_source_does_not_stop_the_others() {
 fn compression_is_as_asked() {
     let image = Image::new(&["--size", "128M", "--compress", "lz4"]);
     let local = image.beside("text");
-    std::fs::write(&local, common::text(1 << 20)).unwrap();
+    std::fs::write(&local, crate::common::text(1 << 20)).unwrap();
     image.run("put", &[arg(&local), "/inherits"]).ok();
     image
         .run(

@@ -1,8 +1,6 @@
 //! A volume that gets full keeps what was complete.
 
-mod common;
-
-use common::{Image, arg, noise};
+use crate::common::{Image, arg, noise};
 use std::fs;
 
 #[test]

@@ -1,8 +1,6 @@
 //! `f2fs demo` runs anywhere and proves what it says.
 
-mod common;
-
-use common::{arg, f2fs, text};
+use crate::common::{arg, f2fs, text};
 use std::fs;
 
 #[test]

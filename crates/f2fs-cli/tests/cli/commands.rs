@@ -1,8 +1,6 @@
 //! Each command: what it does, and its main failures.
 
-mod common;
-
-use common::{Image, arg, f2fs, text};
+use crate::common::{Image, arg, f2fs, text};
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -74,7 +72,7 @@ fn write_and_cat() {
     image.write("/f", &content);
     assert!(image.cat("/f") == content);
     image
-        .run_with_input("write", &["/f", "--offset", "100000"], &[b'z'; 200_000])
+        .run_with_input("write", &["/f", "--offset", "100000"], &vec![b'z'; 200_000])
         .ok();
     content[100_000..300_000].fill(b'z');
     assert!(image.cat("/f") == content);

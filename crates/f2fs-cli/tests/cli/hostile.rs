@@ -1,8 +1,6 @@
 //! `get` from volumes that somebody made to do harm.
 
-mod common;
-
-use common::{Ended, arg, f2fs, f2fs_with_input};
+use crate::common::{Ended, arg, f2fs, f2fs_with_input};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! Runs the built command on temporary images.
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
-pub mod tree;
+pub(crate) mod tree;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -10,10 +8,10 @@ use std::process::{Command, Stdio};
 
 /// How a command ended.
 #[derive(Clone)]
-pub struct Ended {
-    pub code: i32,
-    pub out: Vec<u8>,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: String,
 }
 
 impl std::fmt::Debug for Ended {
@@ -32,14 +30,14 @@ impl std::fmt::Debug for Ended {
 impl Ended {
     /// Asserts success without a word on standard error; what it printed.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert!(self.code == 0 && self.err.is_empty(), "{self:?}");
         String::from_utf8(self.out).unwrap()
     }
 
     /// Asserts an exit code and a part of the one-line message.
     #[track_caller]
-    pub fn fails(&self, code: i32, part: &str) {
+    pub(crate) fn fails(&self, code: i32, part: &str) {
         assert!(
             self.code == code && self.err.contains(part),
             "expected {code} and {part:?}: {self:?}"
@@ -52,18 +50,21 @@ impl Ended {
 
     /// What it printed as JSON.
     #[track_caller]
-    pub fn json(self) -> serde_json::Value {
+    pub(crate) fn json(self) -> serde_json::Value {
         serde_json::from_str(&self.ok()).unwrap()
     }
 }
 
 /// Runs `f2fs` with arguments.
-pub fn f2fs<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
+pub(crate) fn f2fs<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
     f2fs_with_input(args, b"")
 }
 
 /// Runs `f2fs` with arguments and standard input.
-pub fn f2fs_with_input<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Ended {
+pub(crate) fn f2fs_with_input<S: AsRef<OsStr>>(
+    args: impl IntoIterator<Item = S>,
+    input: &[u8],
+) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_f2fs"))
         .args(args)
         .env_remove("RUST_LOG")
@@ -88,14 +89,14 @@ pub fn f2fs_with_input<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input
 
 /// A volume in a folder of its own.
 #[derive(Debug)]
-pub struct Image {
-    pub work: tempfile::TempDir,
-    pub path: PathBuf,
+pub(crate) struct Image {
+    pub(crate) work: tempfile::TempDir,
+    pub(crate) path: PathBuf,
 }
 
 impl Image {
     /// Made by `f2fs mkfs` with more arguments.
-    pub fn new(args: &[&str]) -> Self {
+    pub(crate) fn new(args: &[&str]) -> Self {
         let work = tempfile::tempdir().unwrap();
         let path = work.path().join("volume.img");
         let image = Self { work, path };
@@ -104,12 +105,12 @@ impl Image {
     }
 
     /// Runs a command on it.
-    pub fn run<S: AsRef<OsStr>>(&self, command: &str, args: &[S]) -> Ended {
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, command: &str, args: &[S]) -> Ended {
         self.run_with_input(command, args, b"")
     }
 
     /// Runs a command on it with standard input.
-    pub fn run_with_input<S: AsRef<OsStr>>(
+    pub(crate) fn run_with_input<S: AsRef<OsStr>>(
         &self,
         command: &str,
         args: &[S],
@@ -121,31 +122,31 @@ impl Image {
     }
 
     /// Makes a file on it.
-    pub fn write(&self, path: &str, content: &[u8]) {
+    pub(crate) fn write(&self, path: &str, content: &[u8]) {
         self.run_with_input("write", &[path, "--create"], content)
             .ok();
     }
 
     /// The content of a file.
-    pub fn cat(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn cat(&self, path: &str) -> Vec<u8> {
         let ended = self.run("cat", &[path]);
         assert_eq!((ended.code, ended.err.as_str()), (0, ""));
         ended.out
     }
 
     /// A path in its folder.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
     }
 
     /// Asserts that `fsck.f2fs` finds nothing.
-    pub fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self) {
         testkit::fsck::assert_clean(&self.path);
     }
 }
 
 /// Bytes that compress to about a half.
-pub fn text(len: usize) -> Vec<u8> {
+pub(crate) fn text(len: usize) -> Vec<u8> {
     let mut state = 7u64;
     let mut bytes = Vec::with_capacity(len + 64);
     while bytes.len() < len {
@@ -159,7 +160,7 @@ pub fn text(len: usize) -> Vec<u8> {
 }
 
 /// Bytes that do not compress.
-pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     (0..len)
         .map(|_| {
@@ -172,11 +173,11 @@ pub fn noise(len: usize, seed: u64) -> Vec<u8> {
 }
 
 /// Whether the tests run as root.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// The path as an argument.
-pub fn arg(path: &Path) -> &str {
+pub(crate) fn arg(path: &Path) -> &str {
     path.to_str().unwrap()
 }

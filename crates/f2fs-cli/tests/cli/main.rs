@@ -1,0 +1,10 @@
+//! Tests of the built command: one module a subject.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod commands;
+mod common;
+mod demo;
+mod full;
+mod hostile;
+mod images;
+mod round_trip;
