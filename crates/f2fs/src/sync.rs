@@ -66,7 +66,8 @@ impl Fs {
     pub(crate) fn flush_data(&self) -> Result<()> {
         let mut result = Ok(());
         for inode in self.dirty_inodes() {
-            if inode.mapping.is_dirty() && !inode.is_dir() {
+            if !inode.is_dir() {
+                // Also waits for what another thread is writing of it.
                 result = result.and(flush_pages(self, &inode, 0..u64::MAX));
             }
         }

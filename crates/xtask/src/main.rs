@@ -65,20 +65,8 @@ fn test() -> Result<()> {
 
 /// Loom replaces the locks of the whole build, so it gets a build of its own.
 fn loom() -> Result<()> {
-    for package in ["pagecache", "iomap"] {
-        run::cargo_with(
-            &[
-                "test",
-                "--release",
-                "--package",
-                package,
-                "--test",
-                "loom",
-                "--target-dir",
-                "target/loom",
-            ],
-            &[("RUSTFLAGS", "--cfg loom")],
-        )?;
-    }
-    Ok(())
+    let packages = ["--package", "runtime", "--package", "pagecache", "--package", "iomap"];
+    let mut args = vec!["test", "--release", "--test", "loom", "--target-dir", "target/loom"];
+    args.extend(packages);
+    run::cargo_with(&args, &[("RUSTFLAGS", "--cfg loom")])
 }

@@ -16,7 +16,7 @@ const BATCH_PAGES: usize = 4096;
 /// holds no lock below an inode's.
 pub(crate) fn flush_pages(fs: &Fs, inode: &Arc<Inode>, pages: Range<u64>) -> Result<()> {
     let mut next = pages.start;
-    loop {
+    while inode.mapping.is_dirty() {
         fs.make_room(BATCH_PAGES as u64)?;
         let op = fs.start_op();
         match flush_batch(fs, inode, next..pages.end, &op)? {
@@ -24,6 +24,7 @@ pub(crate) fn flush_pages(fs: &Fs, inode: &Arc<Inode>, pages: Range<u64>) -> Res
             None => break,
         }
     }
+    // Another thread may be writing what it took before.
     inode.mapping.wait_writeback();
     Ok(())
 }

@@ -36,9 +36,16 @@ fn kernel_sees(image: &Path) -> Option<(Manifest, u64)> {
 
 /// Whether the image's checkpoint lists orphans.
 fn has_orphans(image: &Path) -> bool {
-    let options = VolumeOptions { read_only: true, ..VolumeOptions::default() };
+    let options = VolumeOptions {
+        read_only: true,
+        ..VolumeOptions::default()
+    };
     let volume = Volume::open(image, &options).unwrap();
-    volume.info().checkpoint.flags.contains(CpFlags::ORPHAN_PRESENT)
+    volume
+        .info()
+        .checkpoint
+        .flags
+        .contains(CpFlags::ORPHAN_PRESENT)
 }
 
 #[test]

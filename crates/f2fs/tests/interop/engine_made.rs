@@ -2,6 +2,7 @@
 
 use crate::guest::Guest;
 use crate::manifest::Manifest;
+use crate::ops::{Model, Op, apply_all};
 use crate::pool::{DULL, NOISE, POOL};
 use f2fs::{
     CompressAlgorithm, CompressDefaults, FormatOptions, InodeFlags, OpenOptions, Owner, SetAttr,
@@ -50,6 +51,97 @@ fn the_kernel_reads_and_removes_what_the_engine_makes() {
         // The root directory has its inode and some blocks that it never gives back.
         assert!(space.user_blocks - space.blocks_free < 10, "{space:?}");
     }
+}
+
+/// `fsck.f2fs` after each kind of operation, and the kernel at the end.
+#[test]
+fn every_operation_leaves_a_clean_volume() {
+    let image = NamedTempFile::new().unwrap();
+    let format = FormatOptions {
+        features: FormatOptions::SUPPORTED,
+        ..FormatOptions::new(64 << 20)
+    };
+    let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
+    let mut model = Model::default();
+    for op in one_of_each() {
+        apply_all(&volume, std::slice::from_ref(&op));
+        volume.sync().unwrap();
+        volume.drop_caches();
+        if let Some(complaint) = fsck::complaints(image.path()) {
+            panic!("{op:?}: {complaint}");
+        }
+        model.apply_all(&[op]);
+        model.assert_in(&Manifest::of(&volume), image.path(), "the engine");
+    }
+    volume.close().unwrap();
+    let mut guest = Guest::new();
+    guest.mount(image.path(), "").manifest().umount();
+    let Some(manifests) = guest.run() else { return };
+    model.assert_in(&manifests[0], image.path(), "the kernel");
+    Manifest::of_image(image.path()).assert_same(&manifests[0], "engine <> kernel");
+}
+
+fn one_of_each() -> Vec<Op> {
+    let name = |name: &str| format!("/d/{name}");
+    let write = |file: &str, pos, len, source| Op::Write {
+        path: name(file),
+        pos,
+        len,
+        source,
+    };
+    let lzo = CompressDefaults {
+        algorithm: CompressAlgorithm::Lzo,
+        ..CompressDefaults::default()
+    };
+    vec![
+        Op::Mkdir("/d".into(), 0o755),
+        Op::Create(name("inline"), None),
+        write("inline", 0, 100, 0),
+        write("inline", 3000, 100, 0),
+        write("inline", 4000, 100, 0),
+        Op::Create(name("plain"), None),
+        write("plain", 0, 300_000, 0),
+        write("plain", 100_000, 5000, 7),
+        write("plain", 9_000_000, 5000, 7),
+        Op::Truncate(name("plain"), 20_000_000),
+        Op::Truncate(name("plain"), 4_000_001),
+        Op::Truncate(name("plain"), 0),
+        Op::Create(name("pressed"), Some(lzo)),
+        write("pressed", 0, 400_000, 0),
+        write("pressed", 70_000, 10, NOISE.start),
+        write("pressed", 131_072, 65_536, NOISE.start),
+        write("pressed", 140_000, 60_000, 0),
+        write("pressed", 400_000, 100_000, 0),
+        write("pressed", 900_000, 100_000, 0),
+        Op::Truncate(name("pressed"), 930_000),
+        Op::Truncate(name("pressed"), 2_000_000),
+        Op::Truncate(name("pressed"), 131_072),
+        Op::Truncate(name("pressed"), 100_000),
+        Op::Fsync(name("pressed")),
+        Op::Symlink("x".repeat(60), name("short")),
+        Op::Symlink("x".repeat(4000), name("long")),
+        Op::Pipe(name("pipe"), 0o600),
+        Op::Device(name("device"), 5, 500),
+        Op::Link(name("pressed"), "/hard".into()),
+        Op::Rename(name("pressed"), "/moved".into()),
+        Op::Rename("/moved".into(), name("inline")),
+        Op::Mkdir("/d/e".into(), 0o755),
+        Op::Rename("/d/e".into(), "/e".into()),
+        Op::Mkdir("/d/e".into(), 0o755),
+        Op::Rename("/e".into(), "/d/e".into()),
+        Op::Chmod(name("plain"), 0o600),
+        Op::Chown(name("plain"), 1, 2),
+        Op::Utime(name("plain"), (1, 2), (3, 4)),
+        Op::SetXattr(name("plain"), "user.a", vec![1; 50]),
+        Op::SetXattr(name("plain"), "user.b", vec![1; 3000]),
+        Op::RemoveXattr(name("plain"), "user.b"),
+        Op::Unlink("/hard".into()),
+        Op::Unlink(name("inline")),
+        Op::Unlink(name("plain")),
+        Op::Unlink(name("long")),
+        Op::Unlink(name("device")),
+        Op::Rmdir("/d/e".into()),
+    ]
 }
 
 fn make_volume(features: Features) -> (NamedTempFile, Manifest) {

@@ -13,32 +13,53 @@ use testkit::{fsck, tools};
 const ROUNDS: u64 = 2;
 const MIB: u64 = 1 << 20;
 
-/// Arguments of `mkfs.f2fs` and the volume's size in MiB.
-const THEIRS: [(&[&str], u64); 11] = [
-    (&[], 64),
-    (&["-O", "extra_attr"], 64),
-    (&["-O", "extra_attr,inode_checksum,sb_checksum"], 100),
-    (&["-O", "extra_attr,compression"], 64),
-    (&["-O", "extra_attr,inode_crtime,lost_found"], 64),
-    (&["-O", "extra_attr,flexible_inline_xattr"], 64),
-    (&["-O", "encrypt,verity"], 64),
-    (&["-O", "casefold", "-C", "utf8"], 64),
-    (&["-i", "-O", "extra_attr,inode_checksum"], 128),
-    (&["-s", "4", "-z", "2", "-O", "extra_attr,compression"], 512),
+/// Arguments of `mkfs.f2fs`, the volume's size in MiB, and options of the kernel's mounts that change what it writes.
+const THEIRS: [(&[&str], u64, &str); 11] = [
+    (&[], 64, "active_logs=2,noinline_data,noinline_dentry"),
+    (&["-O", "extra_attr"], 64, "mode=lfs"),
+    (
+        &["-O", "extra_attr,inode_checksum,sb_checksum"],
+        100,
+        "active_logs=4,fsync_mode=strict",
+    ),
+    (
+        &["-O", "extra_attr,compression"],
+        64,
+        "compress_algorithm=zstd:5,compress_chksum,compress_extension=*",
+    ),
+    (
+        &["-O", "extra_attr,inode_crtime,lost_found"],
+        64,
+        "noinline_xattr",
+    ),
+    (
+        &["-O", "extra_attr,flexible_inline_xattr"],
+        64,
+        "inline_xattr_size=120",
+    ),
+    (&["-O", "encrypt,verity"], 64, "alloc_mode=reuse"),
+    (&["-O", "casefold", "-C", "utf8"], 64, "noextent_cache"),
+    (&["-i", "-O", "extra_attr,inode_checksum"], 128, "fastboot"),
+    (
+        &["-s", "4", "-z", "2", "-O", "extra_attr,compression"],
+        512,
+        "",
+    ),
     (
         &[
             "-i",
             "-C",
             "utf8",
             "-O",
-            "encrypt,extra_attr,inode_checksum,flexible_inline_xattr,inode_crtime,\
-             lost_found,verity,sb_checksum,casefold,compression",
+            "encrypt,extra_attr,inode_checksum,flexible_inline_xattr,inode_crtime,lost_found,verity,\
+             sb_checksum,casefold,compression",
         ],
         256,
+        "compress_algorithm=lzo-rle,compress_log_size=3",
     ),
 ];
 
-/// What our formatter is asked for.
+/// What our formatter is asked for: no feature, all of them (project quota without quota files), and larger sections.
 fn ours() -> [FormatOptions; 3] {
     let bare = FormatOptions {
         features: Features::empty(),
@@ -59,14 +80,17 @@ fn ours() -> [FormatOptions; 3] {
 struct Arena {
     name: String,
     image: NamedTempFile,
+    /// How the kernel mounts it.
+    mount: &'static str,
     compresses: bool,
     model: Model,
 }
 
 fn arenas() -> Vec<Arena> {
-    let theirs = THEIRS.iter().map(|&(args, size)| Arena {
-        name: format!("mkfs.f2fs {args:?}"),
+    let theirs = THEIRS.iter().map(|&(args, size, mount)| Arena {
+        name: format!("mkfs.f2fs {args:?}, {mount}"),
         image: tools::mkfs(args, size * MIB),
+        mount,
         compresses: args.iter().any(|arg| arg.contains("compression")),
         model: Model::default(),
     });
@@ -74,12 +98,11 @@ fn arenas() -> Vec<Arena> {
         let image = NamedTempFile::new().unwrap();
         let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
         volume.close().unwrap();
-        let name = format!("our mkfs, {} MiB, {:?}", format.size / MIB, format.features);
-        let compresses = format.features.contains(Features::COMPRESSION);
         Arena {
-            name,
+            name: format!("our mkfs, {} MiB, {:?}", format.size / MIB, format.features),
             image,
-            compresses,
+            mount: "",
+            compresses: format.features.contains(Features::COMPRESSION),
             model: Model::default(),
         }
     });
@@ -145,7 +168,7 @@ fn kernel_turn(arenas: &mut [Arena], round: u64) -> Option<()> {
         .map(|arena| Manifest::of_image(arena.image.path()))
         .collect();
     for arena in arenas.iter_mut() {
-        guest.mount(arena.image.path(), "").manifest();
+        guest.mount(arena.image.path(), arena.mount).manifest();
         command_all(
             &mut guest,
             &work("k", round, arena.compresses, &mut arena.model),

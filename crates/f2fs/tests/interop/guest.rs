@@ -74,7 +74,9 @@ impl<'a> Guest<'a> {
     /// Runs everything, then stops the kernel dead, as a power cut would. Whether there was a kernel.
     pub(crate) fn run_and_cut(&self) -> Option<()> {
         let (ended, _) = self.start("cut")?;
-        let is_cut = ended.text.contains("the kernel ended before the script did");
+        let is_cut = ended
+            .text
+            .contains("the kernel ended before the script did");
         assert!(is_cut, "{}", ended.text);
         Some(())
     }

@@ -42,6 +42,21 @@ fn both_sides_rewrite_files_of_every_algorithm_and_cluster_size() {
         arena
             .model
             .assert_in(&seen, arena.image.path(), "the engine at the end");
+        check_savings(arena, &seen);
+    }
+}
+
+/// Every algorithm and cluster size saves blocks, whichever side wrote last.
+fn check_savings(arena: &Arena, seen: &Manifest) {
+    for kind in &arena.kinds {
+        let kind = format!("{}:{}:", kind.algorithm.to_raw(), kind.log_cluster_size);
+        for side in ["/engine", "/kernel"] {
+            let files = seen.0.iter().filter(|(path, _)| path.starts_with(side));
+            let saved =
+                files.filter_map(|(_, fields)| fields.get("compression")?.strip_prefix(&kind));
+            let saved: u64 = saved.map(|blocks| blocks.parse::<u64>().unwrap()).sum();
+            assert!(saved > 0, "{side}, {kind}");
+        }
     }
 }
 
