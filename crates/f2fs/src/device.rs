@@ -164,6 +164,15 @@ impl Device {
     /// Stops all writing. The first reason stays.
     pub(crate) fn stop(&self, reason: String) {
         tracing::error!(%reason, "volume stops writing");
+        self.set_stopped(reason);
+    }
+
+    /// Lets nothing be written any more: the volume is closed.
+    pub(crate) fn close(&self) {
+        self.set_stopped("it was closed".to_owned());
+    }
+
+    fn set_stopped(&self, reason: String) {
         self.reason.lock().get_or_insert(reason);
         self.is_stopped.store(true, Ordering::Release);
     }

@@ -21,9 +21,13 @@ impl Fs {
         if self.cache.dirty_blocks() > self.cache.budget() / 2 {
             self.flush_data()?;
         }
-        self.make_room(0)?;
-        self.inodes.shrink();
-        Ok(())
+        if self.inodes.is_large() {
+            // Written, they are clean, and the unused ones can go.
+            self.flush_data()?;
+            self.write_checkpoint(CheckpointReason::Sync)?;
+            self.inodes.shrink();
+        }
+        self.make_room(0)
     }
 
     /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already.
@@ -136,7 +140,7 @@ impl Fs {
             self.write_checkpoint(CheckpointReason::Umount)?;
         }
         // Files that are still open must not change what was just finished.
-        self.meta.device.stop("it was closed".to_owned());
+        self.meta.device.close();
         flushed
     }
 

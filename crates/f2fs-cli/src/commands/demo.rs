@@ -49,7 +49,7 @@ pub(crate) struct Demo {
     /// Cluster size [default: 64K]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     cluster: Option<u64>,
-    /// Keep the volume as this file
+    /// Keep the volume as this new file
     #[arg(long, value_name = "IMAGE")]
     keep: Option<PathBuf>,
     /// Print JSON
@@ -60,6 +60,13 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
         let compress = sized(self.compress, self.cluster, false)?;
+        if let Some(kept) = self
+            .keep
+            .as_deref()
+            .filter(|kept| kept.symlink_metadata().is_ok())
+        {
+            return Err(Failure::at(kept, "exists; --keep needs a new name"));
+        }
         let work = tempfile::tempdir().at(&std::env::temp_dir())?;
         let files = self.gather(work.path())?;
         let image = self

@@ -35,6 +35,7 @@ fn the_demo_of_a_directory() {
     assert_eq!(report["fsck"]["result"], "clean");
     let copy = f2fs(["cat", arg(&kept), "/sub/text"]);
     assert!(copy.out == text(3 << 20));
+    f2fs(["demo", arg(&dir), "--keep", arg(&kept)]).fails(1, "exists");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use f2fs_format::{Ino, InodeBlock};
 use runtime::sync::{Mutex, Rank};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Inodes kept when nobody uses them.
 const IDLE_MAX: usize = 16 * 1024;
@@ -15,12 +16,15 @@ const IDLE_MAX: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct InodeCache {
     inodes: Mutex<HashMap<Ino, Arc<Inode>>>,
+    /// Number of inodes at which unused ones are looked for.
+    look_at: AtomicUsize,
 }
 
 impl Default for InodeCache {
     fn default() -> Self {
         Self {
             inodes: Mutex::new(Rank::LEAF, HashMap::new()),
+            look_at: AtomicUsize::new(IDLE_MAX),
         }
     }
 }
@@ -50,15 +54,17 @@ impl InodeCache {
         drop(inode);
     }
 
-    /// Gives memory back: unused clean inodes beyond a limit, and most clean nodes of the others.
+    /// Whether there are so many inodes that looking for unused ones pays.
+    pub(crate) fn is_large(&self) -> bool {
+        self.inodes.lock().len() >= self.look_at.load(Ordering::Relaxed)
+    }
+
+    /// Gives memory back: unused clean inodes go until half the limit is left.
     pub(crate) fn shrink(&self) {
-        let idle: Vec<_> = {
+        let mut victims = Vec::new();
+        let left = {
             let mut inodes = self.inodes.lock();
-            let mut excess = inodes.len().saturating_sub(IDLE_MAX);
-            if excess == 0 {
-                return;
-            }
-            let mut victims = Vec::new();
+            let mut excess = inodes.len().saturating_sub(IDLE_MAX / 2);
             // Clean is what no list of dirty inodes holds: then the cache's is the only reference.
             inodes.retain(|_, inode| {
                 let unused = excess > 0 && Arc::strong_count(inode) == 1;
@@ -68,9 +74,11 @@ impl InodeCache {
                 }
                 !unused
             });
-            victims
+            inodes.len()
         };
-        for inode in idle {
+        // Those in use stay; they are not looked at again before there are many more.
+        self.look_at.store(IDLE_MAX.max(left + IDLE_MAX / 2), Ordering::Relaxed);
+        for inode in victims {
             inode.mapping.truncate(0);
         }
     }

@@ -232,7 +232,7 @@ fn exercise(image: &Arc<Image>, seed: u64) {
     for _ in 0..4 {
         let path = PATHS[1 + rng.below(PATHS.len() as u64 - 1) as usize];
         if let Ok(file) = volume.open_with(path, &OpenOptions::new().read(true).write(true)) {
-            let _ = file.write_at(rng.below(1 << 20), &[1; 20_000]);
+            let _ = file.write_at(rng.below(1 << 20), &vec![1; 20_000]);
             let _ = file.set_len(rng.below(100_000));
         }
         let _ = volume.set_xattr(path, "user.x", &[1; 500], SetXattr::Any);
@@ -261,7 +261,7 @@ fn run(seeds: std::ops::Range<u64>) {
         let before = PANICS.load(Ordering::Relaxed);
         let started = Instant::now();
         within(&format!("mutant {seed}"), LIMIT, move || {
-            exercise(&mutant(seed), seed)
+            exercise(&mutant(seed), seed);
         });
         slowest = slowest.max((started.elapsed(), seed));
         let panics = PANICS.load(Ordering::Relaxed) - before;

@@ -125,6 +125,7 @@ fn truncated_images() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows_1_to_4_superblock() {
     fn row(name: &str, damage: fn(&mut RawSuperBlock), judge: Judge) {
         refused(name, |image| image.edit_sb(damage), judge);
@@ -276,12 +277,13 @@ fn row_24_devices_and_features() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows_5_to_8_checkpoint() {
     fn row(name: &str, damage: impl Fn(&mut [u8]), judge: Judge) {
         refused(name, |image| image.edit_cp(|b| damage(b)), judge);
         survives(name, |image| image.edit_pack(image.cp().1, |b| damage(b)));
         survives(name, |image| {
-            image.edit_pack(1 - image.cp().1, |b| damage(b))
+            image.edit_pack(1 - image.cp().1, |b| damage(b));
         });
     }
     for log in 0..3 {
@@ -517,7 +519,7 @@ fn row_10_reserved_nids_are_never_handed_out() {
                 ino: 3,
                 addr: 3,
             },
-        )
+        );
     };
     refused("root outside MAIN", wrong, corrupt!(NatAddr));
 }
@@ -560,7 +562,7 @@ fn row_22_roll_forward() {
     let fsynced = |i: &Image| follow(i, true, |at| at + 1);
     only_readable("fsynced", fsynced, |e| matches!(e, Error::ReadOnly(_)));
     survives("a chain that ends outside", |i| {
-        follow(i, false, |_| u32::MAX)
+        follow(i, false, |_| u32::MAX);
     });
 }
 

@@ -128,8 +128,10 @@ def manifest(label):
 def mount(device, options="noatime"):
     os.makedirs(MOUNT, exist_ok=True)
     device = ctypes.c_char_p(device.encode())
-    check(libc.mount(device, MOUNT, b"f2fs", 1024 if "noatime" in options else 0,
-                     options.replace("noatime", "").strip(",").encode()))
+    words = options.split(",")
+    flags = 1024 * ("noatime" in words) + ("ro" in words)
+    data = ",".join(word for word in words if word not in ("noatime", "ro", ""))
+    check(libc.mount(device, MOUNT, b"f2fs", flags, data.encode()))
 
 
 def create(path, mode, algorithm="-", log="0"):

@@ -12,11 +12,13 @@
 //! | `pool` | the bytes that files are made of |
 //! | `rounds` | algorithms x cluster sizes, several turns |
 //! | `features` | volumes of every combination of features |
-//! | `kernel_made`, `engine_made` | things that only one side makes |
+//! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
+//! | `aged` | nearly full volumes without a clean segment |
 //! | `cuts` | what a guest that was killed leaves |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aged;
 mod cuts;
 mod engine_made;
 mod features;
@@ -26,3 +28,4 @@ mod manifest;
 mod ops;
 mod pool;
 mod rounds;
+mod tools_made;
