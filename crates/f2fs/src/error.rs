@@ -76,6 +76,12 @@ pub enum Error {
     /// The operation is not allowed on this file.
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
+    /// The operation is refused to everybody.
+    #[error("permission denied: {0}")]
+    AccessDenied(&'static str),
+    /// The extended attributes of a file do not fit into the place for them.
+    #[error("extended attributes too long")]
+    AttributeTooLong,
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
@@ -133,6 +139,8 @@ impl Error {
             Self::TooManyLinks => Errno::MLINK,
             Self::SymlinkLoop => Errno::LOOP,
             Self::NotPermitted(_) => Errno::PERM,
+            Self::AccessDenied(_) => Errno::ACCESS,
+            Self::AttributeTooLong => Errno::TOOBIG,
             Self::NoAttribute => Errno::NODATA,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,

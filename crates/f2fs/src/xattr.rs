@@ -56,9 +56,8 @@ pub(crate) fn change(
         entries.remove(at);
     }
     if let Some(value) = value {
-        let too_long = value.len() > usize::from(u16::MAX) || name.len() > usize::from(u8::MAX);
-        if too_long {
-            return Err(Error::Invalid("extended attribute too long"));
+        if value.len() > usize::from(u16::MAX) || name.len() > usize::from(u8::MAX) {
+            return Err(Error::AttributeTooLong);
         }
         entries.push(XattrEntry {
             index,
@@ -74,7 +73,7 @@ fn store(fs: &Fs, tree: &mut Tree, entries: &[XattrEntry]) -> Result<()> {
     let fits_inline = xattr::encoded_len(entries) <= inline;
     let node_len = if fits_inline { 0 } else { XATTR_NODE_CAPACITY };
     // The kernel caps the stream at a multiple of four bytes; both parts are one.
-    let stream = xattr::encode(entries, inline + node_len).map_err(|_| Error::NoSpace)?;
+    let stream = xattr::encode(entries, inline + node_len).map_err(|_| Error::AttributeTooLong)?;
     let old = tree.inode.xattr_nid();
     if fits_inline {
         if let Some(nid) = old {

@@ -65,8 +65,22 @@ fn test() -> Result<()> {
 
 /// Loom replaces the locks of the whole build, so it gets a build of its own.
 fn loom() -> Result<()> {
-    let packages = ["--package", "runtime", "--package", "pagecache", "--package", "iomap"];
-    let mut args = vec!["test", "--release", "--test", "loom", "--target-dir", "target/loom"];
+    let packages = [
+        "--package",
+        "runtime",
+        "--package",
+        "pagecache",
+        "--package",
+        "iomap",
+    ];
+    let mut args = vec![
+        "test",
+        "--release",
+        "--test",
+        "loom",
+        "--target-dir",
+        "target/loom",
+    ];
     args.extend(packages);
     run::cargo_with(&args, &[("RUSTFLAGS", "--cfg loom")])
 }

@@ -261,7 +261,8 @@ fn compression_is_as_asked() {
 /// One line a file with everything that find knows, and the hash of each content.
 const DESCRIBE: &str = r"
 cd $1
-find . -mindepth 1 \( -type d -printf '%p|%y|%m|%U|%G|%T@\n' \) -o -printf '%p|%y|%m|%U|%G|%s|%n|%T@|%l\n' | LC_ALL=C sort
+find . -mindepth 1 \( -type d -printf '%p|%y|%m|%U|%G|%T@\n' \) \
+    -o -printf '%p|%y|%m|%U|%G|%s|%n|%T@|%l\n' | LC_ALL=C sort
 find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 find . -mindepth 1 -print0 | LC_ALL=C sort -z | xargs -0 getfattr -h -d -m - 2>&1
 stat -c '%n %t %T' 'char device' 'block device'

@@ -77,7 +77,8 @@ impl InodeCache {
             inodes.len()
         };
         // Those in use stay; they are not looked at again before there are many more.
-        self.look_at.store(IDLE_MAX.max(left + IDLE_MAX / 2), Ordering::Relaxed);
+        self.look_at
+            .store(IDLE_MAX.max(left + IDLE_MAX / 2), Ordering::Relaxed);
         for inode in victims {
             inode.mapping.truncate(0);
         }

@@ -1,7 +1,7 @@
 //! Attributes: mode, owner, times, flags, compression, extended attributes.
 
 use super::file::check_changeable;
-use crate::acl;
+use crate::acl::AccessList;
 use crate::data::policy;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -10,8 +10,8 @@ use crate::node::Tree;
 use crate::options::CompressDefaults;
 use crate::xattr::{self, SetXattr};
 use f2fs_format::xattr::{
-    INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_VERITY, full_name,
-    split_name,
+    INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_USER, INDEX_VERITY,
+    full_name, split_name,
 };
 use f2fs_format::{Features, FileType, InlineFlags, InodeFlags};
 use runtime::clock::Timestamp;
@@ -34,6 +34,8 @@ pub struct SetAttr {
 
 /// Permission bits of a mode.
 const PERMISSIONS: u16 = 0o7777;
+/// Those that an access list stands for.
+const RWX: u16 = 0o777;
 
 /// Changes something in the inode block, inside an operation, and sets the change time.
 fn change<R>(fs: &Fs, inode: &Arc<Inode>, edit: impl FnOnce(&mut Tree) -> Result<R>) -> Result<R> {
@@ -54,10 +56,15 @@ fn change<R>(fs: &Fs, inode: &Arc<Inode>, edit: impl FnOnce(&mut Tree) -> Result
 pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()> {
     check_mutable(inode)?;
     change(fs, inode, |tree| {
-        let block = tree.inode_mut();
         if let Some(permissions) = set.permissions {
-            block.set_mode(block.mode() & !PERMISSIONS | permissions & PERMISSIONS);
+            if let Some(mut list) = load_list(fs, tree, INDEX_POSIX_ACL_ACCESS)? {
+                list.set_mode_bits(permissions);
+                store_list(fs, tree, INDEX_POSIX_ACL_ACCESS, Some(&list))?;
+            }
+            let mode = tree.inode.mode() & !PERMISSIONS | permissions & PERMISSIONS;
+            tree.inode_mut().set_mode(mode);
         }
+        let block = tree.inode_mut();
         if let Some(uid) = set.uid {
             block.set_uid(uid);
         }
@@ -74,16 +81,11 @@ pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()>
     })
 }
 
-/// Immutable files keep their attributes; other obstacles to writing do not matter here.
+/// Immutable and append-only files keep their attributes; other obstacles to writing do not matter here.
 fn check_mutable(inode: &Inode) -> Result<()> {
-    if inode
-        .tree
-        .lock()
-        .inode
-        .flags()
-        .contains(InodeFlags::IMMUTABLE)
-    {
-        return Err(Error::NotPermitted("the file is immutable"));
+    let kept = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
+    if inode.tree.lock().inode.flags().intersects(kept) {
+        return Err(Error::NotPermitted("the file is immutable or append-only"));
     }
     Ok(())
 }
@@ -97,6 +99,9 @@ const PLAIN_FLAGS: InodeFlags = InodeFlags::SYNC
     .union(InodeFlags::DIRSYNC)
     .union(InodeFlags::PROJINHERIT);
 
+/// Those of them that only directories have.
+const DIR_FLAGS: InodeFlags = InodeFlags::DIRSYNC.union(InodeFlags::PROJINHERIT);
+
 /// Sets and clears flags other than compression.
 pub(crate) fn set_flags(
     fs: &Fs,
@@ -106,6 +111,11 @@ pub(crate) fn set_flags(
 ) -> Result<()> {
     if !PLAIN_FLAGS.contains(set | clear) {
         return Err(Error::Invalid("a flag that cannot be changed this way"));
+    }
+    if !inode.is_dir() && set.intersects(DIR_FLAGS) {
+        return Err(Error::Unsupported(
+            "a directory's flag on a file".to_owned(),
+        ));
     }
     change(fs, inode, |tree| {
         let flags = (tree.inode.flags() - clear) | set;
@@ -121,6 +131,10 @@ pub(crate) fn set_compression(
     inode: &Arc<Inode>,
     compress: Option<CompressDefaults>,
 ) -> Result<()> {
+    let is_on = inode.tree.lock().inode.flags().contains(InodeFlags::COMPR);
+    if compress.is_none() && !is_on {
+        return Ok(()); // It keeps its bytes inline, and its mark against compression.
+    }
     let needed = Features::COMPRESSION | Features::EXTRA_ATTR;
     if !fs.meta.sb.features.contains(needed) {
         return Err(Error::Unsupported(
@@ -209,7 +223,7 @@ pub(crate) fn get_xattr(fs: &Fs, inode: &Inode, name: &str) -> Result<Vec<u8>> {
         .find(|e| e.index == index && e.name == name.as_bytes());
     let value = entry.ok_or(Error::NoAttribute)?.value;
     if is_acl(index) {
-        acl::to_system(&value)
+        Ok(AccessList::from_volume(&value)?.to_system())
     } else {
         Ok(value)
     }
@@ -225,24 +239,91 @@ pub(crate) fn set_xattr(
 ) -> Result<()> {
     let (index, name) = known_name(name)?;
     check_mutable(inode)?;
-    if index == INDEX_POSIX_ACL_DEFAULT && !inode.is_dir() {
-        return Err(Error::NotPermitted(
-            "only directories have a default access list",
-        ));
+    check_holder(inode, index)?;
+    if !is_acl(index) {
+        return change(fs, inode, |tree| {
+            xattr::change(fs, tree, (index, name.as_bytes()), Some(value), how)
+        });
     }
-    let stored = if is_acl(index) {
-        acl::to_volume(value)?
-    } else {
-        value.to_vec()
-    };
+    let list = AccessList::from_system(value)?;
     change(fs, inode, |tree| {
-        xattr::change(fs, tree, (index, name.as_bytes()), Some(&stored), how)?;
-        if index == INDEX_POSIX_ACL_ACCESS {
-            let mode = tree.inode.mode() & !0o777 | acl::mode_bits(value)?;
-            tree.inode_mut().set_mode(mode);
+        if index == INDEX_POSIX_ACL_DEFAULT {
+            return store_list(fs, tree, index, Some(&list));
         }
+        // What the mode tells already is not stored twice.
+        store_list(
+            fs,
+            tree,
+            index,
+            Some(&list).filter(|list| !list.is_minimal()),
+        )?;
+        let mode = tree.inode.mode() & !RWX | list.mode_bits();
+        tree.inode_mut().set_mode(mode);
         Ok(())
     })
+}
+
+/// Refuses attributes that files of this type do not have.
+fn check_holder(inode: &Inode, index: u8) -> Result<()> {
+    let is_plain = matches!(inode.file_type, FileType::Regular | FileType::Directory);
+    match index {
+        INDEX_USER if !is_plain => Err(Error::NotPermitted(
+            "only files and directories have user attributes",
+        )),
+        INDEX_POSIX_ACL_DEFAULT if !inode.is_dir() => Err(Error::AccessDenied(
+            "only directories have a default access list",
+        )),
+        INDEX_POSIX_ACL_ACCESS if inode.file_type == FileType::Symlink => Err(Error::Unsupported(
+            "an access list of a symbolic link".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Stores or removes an access list.
+fn store_list(fs: &Fs, tree: &mut Tree, index: u8, list: Option<&AccessList>) -> Result<()> {
+    let Some(list) = list else {
+        return match xattr::change(fs, tree, (index, b""), None, SetXattr::Any) {
+            Err(Error::NoAttribute) => Ok(()),
+            result => result,
+        };
+    };
+    xattr::change(
+        fs,
+        tree,
+        (index, b""),
+        Some(&list.to_volume()),
+        SetXattr::Any,
+    )
+}
+
+fn load_list(fs: &Fs, tree: &mut Tree, index: u8) -> Result<Option<AccessList>> {
+    let entries = xattr::load(fs, tree)?;
+    let entry = entries
+        .iter()
+        .find(|entry| entry.index == index && entry.name.is_empty());
+    entry
+        .map(|entry| AccessList::from_volume(&entry.value))
+        .transpose()
+}
+
+/// Gives a new inode what its directory's default access list says (kernel: `f2fs_init_acl`).
+pub(crate) fn inherit_list(fs: &Fs, parent: &Inode, inode: &Inode) -> Result<()> {
+    let Some(default) = load_list(fs, &mut parent.tree.lock(), INDEX_POSIX_ACL_DEFAULT)? else {
+        return Ok(());
+    };
+    let mut tree = inode.tree.lock();
+    let mut access = default.clone();
+    access.limit(tree.inode.mode());
+    let mode = tree.inode.mode() & !RWX | access.mode_bits();
+    tree.inode_mut().set_mode(mode);
+    if inode.is_dir() {
+        store_list(fs, &mut tree, INDEX_POSIX_ACL_DEFAULT, Some(&default))?;
+    }
+    if access.is_minimal() {
+        return Ok(());
+    }
+    store_list(fs, &mut tree, INDEX_POSIX_ACL_ACCESS, Some(&access))
 }
 
 /// Removes an extended attribute.
@@ -250,6 +331,9 @@ pub(crate) fn remove_xattr(fs: &Fs, inode: &Arc<Inode>, name: &str) -> Result<()
     let (index, name) = known_name(name)?;
     check_mutable(inode)?;
     change(fs, inode, |tree| {
+        if is_acl(index) {
+            return store_list(fs, tree, index, None);
+        }
         xattr::change(fs, tree, (index, name.as_bytes()), None, SetXattr::Any)
     })
 }

@@ -4,6 +4,7 @@
 //! The directory is locked exclusively, then OP. A rename between directories takes the volume's rename lock first,
 //! so that no two of them form a cycle, and locks the two directories ancestor first, else in ascending order.
 
+use super::attr::inherit_list;
 use super::file::{LINK_MAX, check_changeable, touch_modified};
 use super::handle::OpenInode;
 use super::path;
@@ -57,6 +58,10 @@ pub(crate) fn create(
         FileType::Symlink => store_target(fs, &op, &inode, target),
         _ => Ok(()),
     }
+    .and_then(|()| match new.file_type {
+        FileType::Symlink => Ok(()),
+        _ => inherit_list(fs, parent, &inode),
+    })
     .and_then(|()| dir::insert(fs, &op, parent, new.name, &inode));
     if let Err(error) = linked {
         inode.free(fs, &op)?;
@@ -116,7 +121,7 @@ pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]
     fs.balance()?;
     let _alone = parent.rwsem.write();
     check_parent(parent)?;
-    check_changeable(inode)?;
+    check_removable(inode)?;
     check_links(inode)?;
     if dir::lookup(fs, parent, name)?.is_some() {
         return Err(Error::Exists);
@@ -155,6 +160,7 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
     let _alone = parent.rwsem.write();
     check_parent(parent)?;
     let found = dir::lookup(fs, parent, name)?.ok_or(Error::NotFound)?;
+    check_gives_up(parent)?;
     let inode = fs.inodes.get(fs, found.ino)?;
     match (what, inode.is_dir()) {
         (Remove::File, true) => return Err(Error::IsADirectory),
@@ -181,6 +187,15 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
     Ok(())
 }
 
+/// Refuses to take an entry from an append-only directory.
+fn check_gives_up(dir: &Inode) -> Result<()> {
+    if dir.tree.lock().inode.flags().contains(InodeFlags::APPEND) {
+        return Err(Error::NotPermitted("the directory is append-only"));
+    }
+    Ok(())
+}
+
+/// Refuses to move, remove or link a file that keeps its place.
 fn check_removable(inode: &Inode) -> Result<()> {
     let tree = inode.tree.lock();
     let kept = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
@@ -254,6 +269,10 @@ pub(crate) fn rename(fs: &Arc<Fs>, from: Name<'_>, to: Name<'_>, how: RenameTo) 
 
     let source = dir::lookup(fs, from.dir, from.name)?.ok_or(Error::NotFound)?;
     let target = dir::lookup(fs, to.dir, to.name)?;
+    check_gives_up(from.dir)?;
+    if target.is_some() {
+        check_gives_up(to.dir)?;
+    }
     if target.as_ref().is_some_and(|t| t.ino == source.ino) {
         return Ok(()); // Two names of one file: nothing to do, says POSIX.
     }

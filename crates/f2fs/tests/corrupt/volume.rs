@@ -277,7 +277,6 @@ fn row_24_devices_and_features() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows_5_to_8_checkpoint() {
     fn row(name: &str, damage: impl Fn(&mut [u8]), judge: Judge) {
         refused(name, |image| image.edit_cp(|b| damage(b)), judge);

@@ -136,7 +136,6 @@ def mount(device, options="noatime"):
 
 def create(path, mode, algorithm="-", log="0"):
     fd = os.open(at(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, int(mode, 8))
-    os.fchmod(fd, int(mode, 8))
     if algorithm != "-":
         flags = struct.unpack_from("<I", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
         fcntl.ioctl(fd, 0x40086602, struct.pack("<Q", flags | 4))
@@ -176,12 +175,13 @@ def remove_tree(path):
 
 def mknod(path, mode, major, minor):
     os.mknod(at(path), int(mode, 8), os.makedev(int(major), int(minor)))
-    os.chmod(at(path), int(mode, 8) & 0o7777)
 
 
 def make_dir(path, mode):
-    os.mkdir(at(path))
-    os.chmod(at(path), int(mode, 8))
+    mode = int(mode, 8)
+    os.mkdir(at(path), mode)
+    if mode & 0o6000:
+        os.chmod(at(path), mode)
 
 
 def many(folder, count, name):
@@ -245,6 +245,17 @@ def fails(name, what, *args):
         raise AssertionError("no error")
 
 
+def attempt(number, what, *args):
+    if number == "0":
+        answer.append("== attempts")
+    try:
+        COMMANDS[what](*args)
+        result = 0
+    except OSError as error:
+        result = error.errno
+    answer.append("%s errno=%d" % (number, result))
+
+
 def rename_exchange(a, b):
     check(libc.renameat2(-100, at(a), -100, at(b), 2))
 
@@ -280,11 +291,12 @@ COMMANDS = {
     "gc": lambda: ioctl("/", 0x4004F506, struct.pack("<I", 1), os.O_RDONLY),
     "shutdown": lambda how: ioctl("/", 0x8004587D, struct.pack("<I", int(how)), os.O_RDONLY),
     "fsync": lambda path: with_file(path, os.fsync), "sync": os.sync, "dropcaches": drop_caches,
-    "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails,
+    "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails, "attempt": attempt,
 }
 
 
 def main(commands):
+    os.umask(0)
     for line in open(commands):
         name, *args = line.split()
         try:

@@ -3,6 +3,7 @@
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::ops::{Model, Op, apply_all};
+use crate::parity::{ACCESS_LIST, DEFAULT_LIST, list, some_of_each};
 use crate::pool::{DULL, NOISE, POOL};
 use f2fs::{
     CompressAlgorithm, CompressDefaults, FormatOptions, InodeFlags, OpenOptions, Owner, SetAttr,
@@ -82,66 +83,11 @@ fn every_operation_leaves_a_clean_volume() {
 }
 
 fn one_of_each() -> Vec<Op> {
+    let mut ops = some_of_each("/d");
     let name = |name: &str| format!("/d/{name}");
-    let write = |file: &str, pos, len, source| Op::Write {
-        path: name(file),
-        pos,
-        len,
-        source,
-    };
-    let lzo = CompressDefaults {
-        algorithm: CompressAlgorithm::Lzo,
-        ..CompressDefaults::default()
-    };
-    vec![
-        Op::Mkdir("/d".into(), 0o755),
-        Op::Create(name("inline"), None),
-        write("inline", 0, 100, 0),
-        write("inline", 3000, 100, 0),
-        write("inline", 4000, 100, 0),
-        Op::Create(name("plain"), None),
-        write("plain", 0, 300_000, 0),
-        write("plain", 100_000, 5000, 7),
-        write("plain", 9_000_000, 5000, 7),
-        Op::Truncate(name("plain"), 20_000_000),
-        Op::Truncate(name("plain"), 4_000_001),
-        Op::Truncate(name("plain"), 0),
-        Op::Create(name("pressed"), Some(lzo)),
-        write("pressed", 0, 400_000, 0),
-        write("pressed", 70_000, 10, NOISE.start),
-        write("pressed", 131_072, 65_536, NOISE.start),
-        write("pressed", 140_000, 60_000, 0),
-        write("pressed", 400_000, 100_000, 0),
-        write("pressed", 900_000, 100_000, 0),
-        Op::Truncate(name("pressed"), 930_000),
-        Op::Truncate(name("pressed"), 2_000_000),
-        Op::Truncate(name("pressed"), 131_072),
-        Op::Truncate(name("pressed"), 100_000),
-        Op::Fsync(name("pressed")),
-        Op::Symlink("x".repeat(60), name("short")),
-        Op::Symlink("x".repeat(4000), name("long")),
-        Op::Pipe(name("pipe"), 0o600),
-        Op::Device(name("device"), 5, 500),
-        Op::Link(name("pressed"), "/hard".into()),
-        Op::Rename(name("pressed"), "/moved".into()),
-        Op::Rename("/moved".into(), name("inline")),
-        Op::Mkdir("/d/e".into(), 0o755),
-        Op::Rename("/d/e".into(), "/e".into()),
-        Op::Mkdir("/d/e".into(), 0o755),
-        Op::Rename("/e".into(), "/d/e".into()),
-        Op::Chmod(name("plain"), 0o600),
-        Op::Chown(name("plain"), 1, 2),
-        Op::Utime(name("plain"), (1, 2), (3, 4)),
-        Op::SetXattr(name("plain"), "user.a", vec![1; 50]),
-        Op::SetXattr(name("plain"), "user.b", vec![1; 3000]),
-        Op::RemoveXattr(name("plain"), "user.b"),
-        Op::Unlink("/hard".into()),
-        Op::Unlink(name("inline")),
-        Op::Unlink(name("plain")),
-        Op::Unlink(name("long")),
-        Op::Unlink(name("device")),
-        Op::Rmdir("/d/e".into()),
-    ]
+    ops.extend(["inline", "plain", "long", "device"].map(|file| Op::Unlink(name(file))));
+    ops.push(Op::Rmdir(name("e")));
+    ops
 }
 
 fn make_volume(features: Features) -> (NamedTempFile, Manifest) {
@@ -331,20 +277,7 @@ fn attributes(volume: &Volume) -> f2fs::Result<()> {
 
 /// Access lists, in the form of the system's calls.
 fn lists(volume: &Volume) -> f2fs::Result<()> {
-    const NO_ID: u32 = u32::MAX;
-    let mut list = 2_u32.to_le_bytes().to_vec();
-    for (tag, permissions, id) in [
-        (1_u16, 7_u16, NO_ID),
-        (2, 6, 1000),
-        (4, 4, NO_ID),
-        (8, 5, 70),
-        (0x10, 6, NO_ID),
-        (0x20, 0, NO_ID),
-    ] {
-        list.extend(tag.to_le_bytes());
-        list.extend(permissions.to_le_bytes());
-        list.extend(id.to_le_bytes());
-    }
+    let list = list(&[(1, 7), (2, 6), (4, 4), (8, 5), (16, 6), (32, 0)]);
     volume.create_dir("/lists", DIR)?;
     put(volume, "/lists/before", 0, b"some")?;
     volume.set_xattr(
@@ -353,8 +286,10 @@ fn lists(volume: &Volume) -> f2fs::Result<()> {
         &list,
         SetXattr::Any,
     )?;
-    volume.set_xattr("/lists", "system.posix_acl_access", &list, SetXattr::Any)?;
-    volume.set_xattr("/lists", "system.posix_acl_default", &list, SetXattr::Any)
+    volume.set_xattr("/lists", ACCESS_LIST, &list, SetXattr::Any)?;
+    volume.set_xattr("/lists", DEFAULT_LIST, &list, SetXattr::Any)?;
+    volume.create_dir("/lists/heir", DIR)?;
+    put(volume, "/lists/heir/after", 0, b"some")
 }
 
 /// Inheritance of compression, holes, and clusters that do not compress.

@@ -204,6 +204,15 @@ fn work(side: &str, round: u64, compresses: bool, model: &mut Model) -> Vec<Op> 
     ops
 }
 
+/// Without changes of what is there.
+pub(crate) fn some_of_everything(top: &str) -> Vec<Op> {
+    let mut ops = vec![Op::Mkdir(top.to_owned(), 0o2775)];
+    make_files(top, true, &mut Rng::new(5), &mut ops);
+    make_names(top, &mut ops);
+    make_attributes(top, &mut ops);
+    ops
+}
+
 fn make_files(top: &str, compresses: bool, rng: &mut Rng, ops: &mut Vec<Op>) {
     for (n, size) in [0, 5, 3000, 4096, 5000, 70_000, 400_000]
         .into_iter()
@@ -286,8 +295,9 @@ fn make_names(top: &str, ops: &mut Vec<Op>) {
 
 fn make_attributes(top: &str, ops: &mut Vec<Op>) {
     let file = format!("{top}/file3");
-    ops.push(Op::Chmod(file.clone(), 0o4751));
+    // In this order: Linux takes the set-id bits from a file that changes its owner.
     ops.push(Op::Chown(file.clone(), 1000, 70_000));
+    ops.push(Op::Chmod(file.clone(), 0o4751));
     ops.push(Op::Utime(
         file.clone(),
         (1_000_000_000, 5),

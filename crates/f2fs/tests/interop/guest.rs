@@ -58,6 +58,12 @@ impl<'a> Guest<'a> {
         self.then("manifest m")
     }
 
+    /// Takes the answers to the `attempt` commands as one more manifest: the field `errno` of each number.
+    pub(crate) fn attempts(&mut self) -> &mut Self {
+        self.manifests += 1;
+        self
+    }
+
     pub(crate) fn umount(&mut self) -> &mut Self {
         self.then("umount")
     }

@@ -110,7 +110,7 @@ fn compressed(guest: &mut Guest<'_>) {
     guest.then("mkdir /compressed 755");
     let text = TEXT.start;
     for (algorithm, log) in [(0, 2), (1, 4), (2, 6), (3, 8)] {
-        let cluster = 4 * KIB << log;
+        let cluster = (4 * KIB) << log;
         let path = format!("/compressed/mixed{algorithm}");
         guest.then(format!("create {path} 644 {algorithm} {log}"));
         for (index, source) in [

@@ -13,6 +13,7 @@
 //! | `rounds` | algorithms x cluster sizes, several turns |
 //! | `features` | volumes of every combination of features |
 //! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
+//! | `parity` | the same outcome and the same errors on both sides |
 //! | `aged` | nearly full volumes without a clean segment |
 //! | `cuts` | what a guest that was killed leaves |
 
@@ -26,6 +27,7 @@ mod guest;
 mod kernel_made;
 mod manifest;
 mod ops;
+mod parity;
 mod pool;
 mod rounds;
 mod tools_made;

@@ -4,8 +4,8 @@ use crate::guest::{Guest, hex, quote};
 use crate::manifest::{Manifest, raw, sha256};
 use crate::pool::POOL;
 use f2fs::{
-    CompressDefaults, OpenOptions, Owner, SetAttr, SetXattr, Special, Timestamp, Volume,
-    VolumeOptions,
+    CompressDefaults, InodeFlags, OpenOptions, Owner, SetAttr, SetXattr, Special, Timestamp,
+    Volume, VolumeOptions,
 };
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -40,6 +40,8 @@ pub(crate) enum Op {
     SetXattr(String, &'static str, Vec<u8>),
     RemoveXattr(String, &'static str),
     Fsync(String),
+    /// Flags set and cleared, those of `chattr`.
+    Flags(String, InodeFlags, InodeFlags),
 }
 
 impl Op {
@@ -76,6 +78,7 @@ impl Op {
             Self::SetXattr(path, name, value) => format!("setxattr {path} {name} {}", hex(value)),
             Self::RemoveXattr(path, name) => format!("rmxattr {path} {name}"),
             Self::Fsync(path) => format!("fsync {path}"),
+            Self::Flags(path, on, off) => format!("flags {path} {:x} {:x}", on.bits(), off.bits()),
         }
     }
 
@@ -116,6 +119,7 @@ impl Op {
                 volume.set_xattr(raw(path), name, value, SetXattr::Any)
             }
             Self::RemoveXattr(path, name) => volume.remove_xattr(raw(path), name),
+            Self::Flags(path, on, off) => volume.set_flags(raw(path), *on, *off),
             Self::Chmod(path, _) | Self::Chown(path, ..) | Self::Utime(path, ..) => {
                 volume.set_attr(raw(path), &self.attributes())
             }

@@ -170,7 +170,8 @@ impl std::fmt::Debug for Seen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "kind {:o} mode {:o} owner {:?} size {} links {} modified {:?} device {} content of {} xattrs {:?} same as {:?}",
+            "kind {:o} mode {:o} owner {:?} size {} links {} modified {:?} \
+             device {} content of {} xattrs {:?} same as {:?}",
             self.kind,
             self.mode,
             self.owner,
