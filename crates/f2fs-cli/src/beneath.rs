@@ -4,7 +4,7 @@
 //! neither a link made earlier nor one that somebody makes meanwhile leads elsewhere. Only the
 //! first directory is opened by a path that the user gave.
 
-use rustix::fs::{AtFlags, CWD, Dev, FileType, Gid, Mode, OFlags, Timestamps, Uid};
+use rustix::fs::{AtFlags, CWD, Dev, FileType, FlockOperation, Gid, Mode, OFlags, Timestamps, Uid};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -79,13 +79,36 @@ impl Dir {
         }
     }
 
-    /// Removes a name, unless it is a directory's. It may be missing.
+    /// Removes the name of a regular file or symbolic link. It may be missing. Devices, pipes and files that
+    /// somebody holds locked, such as an open volume, stay.
     pub(crate) fn clear(&self, name: &OsStr) -> Result<()> {
+        self.check_replaceable(name)?;
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             // What Linux says of a directory; POSIX says EPERM.
             Err(Errno::PERM) => Err(Errno::ISDIR),
             Err(error) => Err(error),
+        }
+    }
+
+    fn check_replaceable(&self, name: &OsStr) -> Result<()> {
+        let stat = match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink => return Ok(()),
+            FileType::RegularFile => {}
+            FileType::Directory => return Err(Errno::ISDIR),
+            _ => return Err(Errno::EXIST),
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(file) => rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+                .map_err(|_| Errno::BUSY),
+            // Unreadable, so it is nobody's open volume here.
+            Err(_) => Ok(()),
         }
     }
 
@@ -116,6 +139,10 @@ impl Dir {
 
     /// Sets the owner of a name; of a symbolic link itself.
     pub(crate) fn set_owner(&self, name: &OsStr, uid: u32, gid: u32) -> Result<()> {
+        if uid == u32::MAX || gid == u32::MAX {
+            // The system's word for "leave it as it is": nobody's number.
+            return Err(Errno::INVAL);
+        }
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         rustix::fs::chownat(
             &self.fd,

@@ -84,7 +84,7 @@ impl Failure {
     pub(crate) fn tell(self) -> ExitCode {
         match self {
             Self::Error { code, message } => {
-                eprintln!("f2fs: {message}");
+                complain(format_args!("f2fs: {message}"));
                 ExitCode::from(code as u8)
             }
             Self::Told => ExitCode::from(Code::Failed as u8),
@@ -218,6 +218,12 @@ pub(crate) fn cannot_open(image: &Path, error: &f2fs::Error) -> Failure {
         _ => format!("{image}: cannot be opened: {error}"),
     };
     Failure::new(Code::Volume, message)
+}
+
+/// Says something on standard error. That nobody can hear it must not stop the work.
+pub(crate) fn complain(message: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 #[cfg(test)]

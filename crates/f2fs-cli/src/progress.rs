@@ -54,13 +54,15 @@ impl Progress {
 
     /// Tells something that is no failure.
     pub(crate) fn note(&self, message: &str) {
-        self.bar.suspend(|| eprintln!("f2fs: note: {message}"));
+        self.bar
+            .suspend(|| crate::errors::complain(format_args!("f2fs: note: {message}")));
     }
 
     /// Tells a problem; the command goes on and fails at its end.
     pub(crate) fn problem(&mut self, message: &impl std::fmt::Display) {
         self.problems += 1;
-        self.bar.suspend(|| eprintln!("f2fs: {message}"));
+        self.bar
+            .suspend(|| crate::errors::complain(format_args!("f2fs: {message}")));
     }
 
     /// Problems told so far.

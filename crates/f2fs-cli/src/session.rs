@@ -61,7 +61,7 @@ pub(crate) fn writing<T>(
             match failure {
                 Failure::Told | Failure::BrokenPipe => Err(at_close),
                 failure @ Failure::Error { .. } => {
-                    eprintln!("f2fs: {at_close}");
+                    crate::errors::complain(format_args!("f2fs: {at_close}"));
                     Err(failure)
                 }
             }

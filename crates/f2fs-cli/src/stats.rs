@@ -120,7 +120,7 @@ pub(crate) fn print(format: StatsFormat, stats: &Stats) {
     match format {
         StatsFormat::Json => {
             let line = serde_json::to_string(&report).expect("numbers become JSON");
-            eprintln!("{line}");
+            crate::errors::complain(format_args!("{line}"));
         }
         StatsFormat::Text => eprint!("{}", text(&report)),
     }

@@ -28,7 +28,7 @@ impl Cat {
                 match print(volume, path) {
                     Err(failure @ Failure::Error { .. }) => {
                         problems += 1;
-                        eprintln!("f2fs: {failure}");
+                        crate::errors::complain(format_args!("f2fs: {failure}"));
                     }
                     result => result?,
                 }

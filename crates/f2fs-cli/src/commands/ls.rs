@@ -251,7 +251,7 @@ impl Listing<'_> {
 
     fn problem(&mut self, failure: &Failure) {
         self.problems += 1;
-        eprintln!("f2fs: {failure}");
+        crate::errors::complain(format_args!("f2fs: {failure}"));
     }
 }
 

@@ -33,7 +33,7 @@ impl Rm {
                     Err(failure) if failure.is_final() => return Err(failure),
                     Err(failure) => {
                         problems += 1;
-                        eprintln!("f2fs: {failure}");
+                        crate::errors::complain(format_args!("f2fs: {failure}"));
                     }
                     Ok(()) => {}
                 }

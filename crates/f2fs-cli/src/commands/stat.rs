@@ -81,7 +81,7 @@ impl Stat {
                     Ok(known) => print(path, &known)?,
                     Err(failure) => {
                         problems += 1;
-                        eprintln!("f2fs: {failure}");
+                        crate::errors::complain(format_args!("f2fs: {failure}"));
                     }
                 }
             }

@@ -6,6 +6,7 @@ use crate::errors::{At, Result, plain};
 use crate::text::{escaped, shown};
 use f2fs::Metadata;
 use rustix::fs::{FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 
@@ -55,6 +56,10 @@ impl Extractor<'_> {
         let fd = fd.as_fd();
         let local = self.local(place);
         if self.is_root {
+            if found.uid() == u32::MAX || found.gid() == u32::MAX {
+                // The system's word for "leave it as it is": nobody's number.
+                return Err(Errno::INVAL).at(&local);
+            }
             let (uid, gid) = (Uid::from_raw(found.uid()), Gid::from_raw(found.gid()));
             rustix::fs::fchown(fd, Some(uid), Some(gid)).at(&local)?;
         }

@@ -265,11 +265,6 @@ def drop_caches():
         file.write("3")
 
 
-def release():
-    while held:
-        os.close(held.pop())
-
-
 COMMANDS = {
     "mount": mount, "umount": lambda: check(libc.umount2(MOUNT, 0)), "manifest": manifest, "statfs": statfs,
     "create": create, "write": write, "mapwrite": map_write, "fallocate": fallocate,
@@ -284,7 +279,7 @@ COMMANDS = {
     "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
     "setxattr": lambda path, name, value="": os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
     "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
-    "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold, "letgo": release,
+    "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold,
     "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),
     "compress": lambda path: ioctl(path, 0xF518), "decompress": lambda path: ioctl(path, 0xF517),
     "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),

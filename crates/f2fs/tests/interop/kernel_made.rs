@@ -3,7 +3,7 @@
 use crate::guest::Guest;
 use crate::manifest::{Manifest, raw, sha256};
 use crate::pool::{DULL, NOISE, POOL, TEXT};
-use f2fs::{Error, FormatOptions, OpenOptions, Volume, VolumeOptions};
+use f2fs::{Error, FormatOptions, InodeFlags, OpenOptions, Volume, VolumeOptions};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -49,6 +49,10 @@ fn the_engine_reads_and_changes_what_the_kernel_makes() {
     let Some(manifests) = guest.run() else { return };
     fsck::assert_clean(image.path());
     Manifest::of_image(image.path()).assert_same(&manifests[0], "engine <> kernel");
+
+    let copy = NamedTempFile::new().unwrap();
+    std::fs::copy(image.path(), copy.path()).unwrap();
+    remove_all(copy.path());
 
     let expected = patch_all(image.path());
     fsck::assert_clean(image.path());
@@ -360,6 +364,37 @@ fn by_hand(guest: &mut Guest<'_>) {
     guest
         .then("decompress /compressed/expanded")
         .then("write /compressed/written 70000 10 0");
+}
+
+/// The engine gives all blocks back, reserved and released ones too. Only what it cannot change stays.
+fn remove_all(image: &Path) {
+    let volume = Volume::open(image, &VolumeOptions::default()).unwrap();
+    let write = OpenOptions::new().write(true);
+    let file = volume.open_with("/compressed/released", &write).unwrap();
+    file.set_len(65_536).unwrap();
+    assert!(file.write_at(0, b"x").is_err(), "still released");
+    file.set_len(0).unwrap();
+    file.write_all_at(0, &POOL[..300_000]).unwrap();
+    file.set_len(200_000).unwrap();
+    drop(file);
+    let kept = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
+    for path in ["/attributes/fixed", "/attributes/log"] {
+        volume.set_flags(path, InodeFlags::empty(), kept).unwrap();
+    }
+    for folder in ["/", "/names"] {
+        for entry in volume.read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().to_owned();
+            if name != "names" && name != "folded" {
+                volume.remove_all(Path::new(folder).join(name)).unwrap();
+            }
+        }
+        volume.sync().unwrap();
+        fsck::assert_clean(image);
+    }
+    let space = volume.statfs();
+    assert!(space.user_blocks - space.blocks_free < 16, "{space:?}");
+    volume.close().unwrap();
+    fsck::assert_clean(image);
 }
 
 /// Files whose bytes must not change; others take a patch in the middle and one at the end.
