@@ -26,6 +26,8 @@ pub enum Access {
     ReadOnly,
     /// Reading and writing, alone.
     ReadWrite,
+    /// The same for a block device that the caller claimed already, by a mount of its own.
+    ReadWriteClaimed,
 }
 
 /// A file or block device of the host.
@@ -50,10 +52,9 @@ impl FileDevice {
     /// The system's; `WouldBlock` if another process uses the device.
     pub fn open(path: &Path, access: Access, threads: usize) -> io::Result<Self> {
         let is_block_device = std::fs::metadata(path)?.file_type().is_block_device();
-        let writes = access == Access::ReadWrite;
         let mut options = OpenOptions::new();
-        options.read(true).write(writes);
-        if writes && is_block_device {
+        options.read(true).write(access != Access::ReadOnly);
+        if access == Access::ReadWrite && is_block_device {
             options.custom_flags(OFlags::EXCL.bits().cast_signed());
         }
         Self::from_file(options.open(path)?, access, is_block_device, threads)
@@ -90,7 +91,9 @@ impl FileDevice {
     ) -> io::Result<Self> {
         let lock = match access {
             Access::ReadOnly => FlockOperation::NonBlockingLockShared,
-            Access::ReadWrite => FlockOperation::NonBlockingLockExclusive,
+            Access::ReadWrite | Access::ReadWriteClaimed => {
+                FlockOperation::NonBlockingLockExclusive
+            }
         };
         rustix::fs::flock(&file, lock).map_err(|e| {
             if e == Errno::WOULDBLOCK {

@@ -1,7 +1,8 @@
 //! The command line: what every command takes, and the list of commands.
 
 use crate::commands::{
-    cat, chattr, demo, df, get, info, ln, ls, mkdir, mkfs, mv, put, rm, stat, truncate, write,
+    cat, chattr, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, stat, truncate,
+    umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -100,6 +101,8 @@ impl EngineArgs {
 enum Command {
     Demo(demo::Demo),
     Mkfs(mkfs::Mkfs),
+    Mount(mount::Mount),
+    Umount(umount::Umount),
     Put(put::Put),
     Get(get::Get),
     Write(write::Write),
@@ -117,12 +120,19 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether it mounts: then it chooses itself where its messages go.
+    pub(crate) fn is_mount(&self) -> bool {
+        matches!(self.command, Command::Mount(_))
+    }
+
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<()> {
         let engine = &self.engine;
         match &self.command {
             Command::Demo(command) => command.run(engine),
             Command::Mkfs(command) => command.run(),
+            Command::Mount(command) => command.run(engine),
+            Command::Umount(command) => command.run(),
             Command::Put(command) => command.run(engine),
             Command::Get(command) => command.run(engine),
             Command::Write(command) => command.run(engine),

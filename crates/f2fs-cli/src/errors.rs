@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     },
     /// Everything was told when it happened.
     Told,
+    /// Another process of this command told everything and ended with this code.
+    Ended(u8),
     /// Nobody reads standard output any more, which is no failure.
     BrokenPipe,
 }
@@ -53,6 +55,14 @@ impl Failure {
     /// A failed operation.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, message)
+    }
+
+    /// The end of another process of this command; without a code, a signal ended it.
+    pub(crate) fn ended(code: Option<i32>) -> Self {
+        match code.and_then(|code| u8::try_from(code).ok()) {
+            Some(code) => Self::Ended(code),
+            None => Self::failed("the background process was ended by a signal"),
+        }
     }
 
     /// A wrong command line.
@@ -75,7 +85,7 @@ impl Failure {
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Error { code, .. } => matches!(code, Code::NoSpace | Code::Volume),
-            Self::Told => false,
+            Self::Told | Self::Ended(_) => false,
             Self::BrokenPipe => true,
         }
     }
@@ -88,6 +98,7 @@ impl Failure {
                 ExitCode::from(code as u8)
             }
             Self::Told => ExitCode::from(Code::Failed as u8),
+            Self::Ended(code) => ExitCode::from(code),
             Self::BrokenPipe => ExitCode::SUCCESS,
         }
     }
@@ -97,7 +108,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Error { message, .. } => f.write_str(message),
-            Self::Told => f.write_str("see above"),
+            Self::Told | Self::Ended(_) => f.write_str("see above"),
             Self::BrokenPipe => f.write_str("standard output was closed"),
         }
     }

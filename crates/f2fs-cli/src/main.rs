@@ -8,7 +8,8 @@
 //! | [`session`] | opens and closes the volume around a command |
 //! | [`import`], [`local`] | trees of the host into a volume |
 //! | [`extract`], [`beneath`] | trees of a volume to the host |
-//! | [`errors`] | messages and exit codes |
+//! | [`errors`], [`log`] | messages and exit codes |
+//! | [`helper`] | the command as a helper of mount(8) |
 //! | [`size`], [`text`], [`compress`], [`stats`], [`progress`] | what commands share |
 //!
 //! # Invariants
@@ -22,8 +23,10 @@ mod commands;
 mod compress;
 mod errors;
 mod extract;
+mod helper;
 mod import;
 mod local;
+mod log;
 mod progress;
 mod session;
 mod size;
@@ -32,16 +35,12 @@ mod text;
 
 use clap::Parser;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    // Nothing unless it is asked for: what matters is in the message of the failure.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let cli = cli::Cli::parse_from(helper::arguments());
+    if !cli.is_mount() {
+        log::if_asked();
+    }
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),

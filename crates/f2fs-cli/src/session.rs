@@ -59,7 +59,7 @@ pub(crate) fn writing<T>(
         (Err(failure), Err(at_close)) => {
             // The failure of the command decides the exit code; the other must not be lost.
             match failure {
-                Failure::Told | Failure::BrokenPipe => Err(at_close),
+                Failure::Told | Failure::Ended(_) | Failure::BrokenPipe => Err(at_close),
                 failure @ Failure::Error { .. } => {
                     crate::errors::complain(format_args!("f2fs: {at_close}"));
                     Err(failure)

@@ -53,6 +53,27 @@ impl CompressDefaults {
     }
 }
 
+/// What new inodes keep in their inode block, as the kernel's mount options of these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inline {
+    /// Bytes of small files and symbolic links.
+    pub data: bool,
+    /// Entries of small directories.
+    pub dentry: bool,
+    /// Extended attributes.
+    pub xattr: bool,
+}
+
+impl Default for Inline {
+    fn default() -> Self {
+        Self {
+            data: true,
+            dentry: true,
+            xattr: true,
+        }
+    }
+}
+
 /// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
 #[derive(Clone, Debug)]
 pub struct VolumeOptions {
@@ -76,6 +97,8 @@ pub struct VolumeOptions {
     pub compress_extensions: Vec<String>,
     /// New files with one of these extensions are not compressed, even in a compressed directory.
     pub nocompress_extensions: Vec<String>,
+    /// What new inodes keep in their inode block.
+    pub inline: Inline,
     /// What to do with a cluster whose checksum is wrong.
     pub verify: Verify,
     /// Where time comes from.
@@ -97,6 +120,7 @@ impl Default for VolumeOptions {
             compress: CompressDefaults::default(),
             compress_extensions: Vec::new(),
             nocompress_extensions: Vec::new(),
+            inline: Inline::default(),
             verify: Verify::Strict,
             clock: Arc::new(SystemClock),
             seed: None,

@@ -10,11 +10,13 @@ pub(crate) mod ln;
 pub(crate) mod ls;
 pub(crate) mod mkdir;
 pub(crate) mod mkfs;
+pub(crate) mod mount;
 pub(crate) mod mv;
 pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod stat;
 pub(crate) mod truncate;
+pub(crate) mod umount;
 pub(crate) mod write;
 
 mod describe;

@@ -3,6 +3,7 @@
 pub(crate) mod entry;
 pub(crate) mod file;
 pub(crate) mod metadata;
+pub(crate) mod node;
 pub(crate) mod open_options;
 pub(crate) mod report;
 pub(crate) mod volume;

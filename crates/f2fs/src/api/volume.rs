@@ -4,6 +4,7 @@ use super::bytes_of;
 use super::entry::ReadDir;
 use super::file::File;
 use super::metadata::Metadata;
+use super::node::Node;
 use super::open_options::{CompressChoice, OpenOptions};
 use super::report::{StatFs, VolumeInfo};
 use crate::device::Device;
@@ -12,9 +13,10 @@ use crate::fs::Fs;
 use crate::inode::NewFile;
 use crate::meta;
 use crate::ops::attr::{self, SetAttr, Toggle};
+use crate::ops::exchange::exchange;
 use crate::ops::file;
 use crate::ops::handle::OpenInode;
-use crate::ops::namei::{self, Name, Remove, RenameTo};
+use crate::ops::namei::{self, Leave, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
 use crate::options::{CompressDefaults, VolumeOptions};
 use crate::stats::Stats;
@@ -26,6 +28,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An F2FS volume in an image file, on a device or in memory.
 ///
@@ -35,7 +38,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Volume {
     fs: Arc<Fs>,
-    closed: bool,
+    closed: AtomicBool,
 }
 
 /// What [`Volume::mknod`] makes.
@@ -130,19 +133,29 @@ impl Volume {
         let fs = Fs::new(meta, options.clone())?;
         fs.watch_memory();
         // Dropping it on an error below must not write anything.
-        let mut volume = Self { fs, closed: true };
+        let volume = Self {
+            fs,
+            closed: AtomicBool::new(true),
+        };
         path::root(&volume.fs)?.inode.check_dir()?;
         if !options.read_only {
             volume.fs.free_orphans()?;
-            volume.closed = false;
+            volume.closed.store(false, Ordering::Release);
         }
         Ok(volume)
     }
 
     /// Writes everything, marks the volume cleanly unmounted and closes it. Open files keep it in memory but can
     /// no longer be relied on.
-    pub fn close(mut self) -> Result<()> {
-        self.closed = true;
+    pub fn close(self) -> Result<()> {
+        self.finish()
+    }
+
+    /// As [`Volume::close`], for a volume that others still hold: whatever they do from then on is refused.
+    pub fn finish(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         self.fs.close()
     }
 
@@ -380,18 +393,19 @@ impl Volume {
                 .inode
                 .check_dir()?;
         }
-        namei::rename(
-            &self.fs,
-            Name {
-                dir: &from.dir.inode,
-                name: &from.name,
-            },
-            Name {
-                dir: &to.dir.inode,
-                name: &to.name,
-            },
-            how,
-        )
+        namei::rename(&self.fs, from.as_name(), to.as_name(), how, Leave::Nothing)
+    }
+
+    /// Lets two names change places; both exist.
+    pub fn exchange(&self, a: impl AsRef<Path>, b: impl AsRef<Path>) -> Result<()> {
+        let a = path::resolve_parent(&self.fs, bytes_of(a.as_ref()))?;
+        let b = path::resolve_parent(&self.fs, bytes_of(b.as_ref()))?;
+        exchange(&self.fs, a.as_name(), b.as_name())
+    }
+
+    /// The root directory, for those that go by inodes instead of paths.
+    pub fn root(&self) -> Result<Node> {
+        Ok(Node::new(path::root(&self.fs)?))
     }
 
     /// The entries of a directory.
@@ -495,6 +509,17 @@ impl Volume {
         )
     }
 
+    /// Lets nothing be written any more, because the caller found that something is wrong. The last checkpoint stays
+    /// what a later open finds.
+    pub fn stop(&self, reason: &str) {
+        self.fs.meta.device.stop(reason.to_owned());
+    }
+
+    /// Compression of files that are marked for it without saying how.
+    pub fn compress_defaults(&self) -> CompressDefaults {
+        self.fs.options.compress
+    }
+
     /// Space now.
     pub fn statfs(&self) -> StatFs {
         StatFs::of(&self.fs.meta)
@@ -518,9 +543,7 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        if !self.closed
-            && let Err(error) = self.fs.close()
-        {
+        if let Err(error) = self.finish() {
             tracing::error!(%error, "the volume could not be closed cleanly");
         }
     }

@@ -71,7 +71,7 @@ fn insert_hashed(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
 }
 
 /// Moves the entries of the inode block to blocks (format: inline directory conversion).
-fn spill(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>) -> Result<()> {
+pub(crate) fn spill(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>) -> Result<()> {
     let (area, layout) = block::inline_area(dir);
     let view = DentryView::new(&area, layout)?;
     // A damaged entry must not vanish silently.

@@ -16,8 +16,8 @@ mod block;
 mod insert;
 mod lookup;
 
-pub(crate) use insert::{init_dots, insert, remove, replace, set_parent};
-pub(crate) use lookup::{Found, is_empty, list, lookup};
+pub(crate) use insert::{init_dots, insert, remove, replace, set_parent, spill};
+pub(crate) use lookup::{Found, Listed, is_empty, list, lookup};
 
 use crate::error::{Error, Result};
 use crate::inode::Inode;

@@ -5,6 +5,7 @@ use super::info::to_disk;
 use crate::data::policy;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
+use crate::options::Inline;
 use f2fs_format::{FileType, InlineFlags, InodeBlock, InodeFlags, NewInode, Nid};
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ fn new_block(fs: &Fs, parent: &InodeBlock, ino: Nid, new: &NewFile<'_>) -> Inode
             now: to_disk(fs.now()),
             generation: fs.random_u32(),
             advise: policy::advise_of(fs, new),
-            inline: inline_flags(new.file_type, choice.info.is_some()),
+            inline: inline_flags(fs.options.inline, new.file_type, choice.info.is_some()),
             flags,
             inline_xattr_words: INLINE_XATTR_WORDS,
             projid: inherited_projid(parent),
@@ -105,12 +106,17 @@ fn inherited_projid(parent: &InodeBlock) -> u32 {
 }
 
 /// Small files and directories start inside their inode block; compressed files never do.
-fn inline_flags(file_type: FileType, is_compressed: bool) -> InlineFlags {
+fn inline_flags(inline: Inline, file_type: FileType, is_compressed: bool) -> InlineFlags {
     let content = match file_type {
+        // One that must not stay inline leaves when it has its first entries.
         FileType::Directory => InlineFlags::INLINE_DENTRY,
         FileType::Regular if is_compressed => InlineFlags::empty(),
-        FileType::Regular | FileType::Symlink => InlineFlags::INLINE_DATA,
+        FileType::Regular | FileType::Symlink if inline.data => InlineFlags::INLINE_DATA,
         _ => InlineFlags::empty(),
     };
-    InlineFlags::INLINE_XATTR | content
+    if inline.xattr {
+        InlineFlags::INLINE_XATTR | content
+    } else {
+        content
+    }
 }

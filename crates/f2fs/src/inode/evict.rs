@@ -9,6 +9,9 @@ use std::sync::Arc;
 impl Inode {
     /// Frees everything an inode without links and open handles has: blocks, nodes, nid, place in the orphan list.
     pub(crate) fn free(self: &Arc<Self>, fs: &Fs, _op: &OpGuard<'_>) -> Result<()> {
+        if self.note_freed() {
+            return Ok(());
+        }
         self.set_size(0);
         self.mapping.truncate(0);
         let mut tree = self.tree.lock();

@@ -47,6 +47,7 @@ pub(crate) struct Inode {
     size: AtomicU64,
     cookie: AtomicU64,
     listed_dirty: AtomicBool,
+    freed: AtomicBool,
     opens: AtomicU32,
 }
 
@@ -65,6 +66,7 @@ impl Inode {
             cookie: AtomicU64::new(0),
             tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
             listed_dirty: AtomicBool::new(false),
+            freed: AtomicBool::new(false),
             opens: AtomicU32::new(0),
         };
         Ok(Arc::new(inode))
@@ -135,6 +137,12 @@ impl Inode {
     /// Whether this was the last open handle.
     pub(crate) fn drop_open(&self) -> bool {
         self.opens.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Notes that it is being freed; whether it was already. The last unlink and the last close may come together,
+    /// and only one of them frees.
+    fn note_freed(&self) -> bool {
+        self.freed.swap(true, Ordering::AcqRel)
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -32,6 +32,17 @@ pub struct SetAttr {
     pub modified: Option<Timestamp>,
 }
 
+impl SetAttr {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.permissions.is_none()
+            && self.uid.is_none()
+            && self.gid.is_none()
+            && self.accessed.is_none()
+            && self.modified.is_none()
+    }
+}
+
 /// Permission bits of a mode.
 const PERMISSIONS: u16 = 0o7777;
 /// Those that an access list stands for.

@@ -4,12 +4,16 @@
 //! |---|---|
 //! | [`path`] | from a path to an inode |
 //! | [`namei`] | create, link, unlink, rename |
+//! | [`exchange`] | two names change places |
+//! | [`tmpfile`] | files without a name |
 //! | [`file`] | read, write, truncate |
 //! | [`attr`] | mode, owner, times, flags, attributes |
 //! | [`handle`] | an inode that stays while it is open |
 
 pub(crate) mod attr;
+pub(crate) mod exchange;
 pub(crate) mod file;
 pub(crate) mod handle;
 pub(crate) mod namei;
 pub(crate) mod path;
+pub(crate) mod tmpfile;

@@ -8,9 +8,10 @@ use super::attr::inherit_list;
 use super::file::{LINK_MAX, check_changeable, touch_modified};
 use super::handle::OpenInode;
 use super::path;
+use super::tmpfile;
 use crate::data::DataOps;
 use crate::data::flush::flush_pages_in_op;
-use crate::data::truncate;
+use crate::data::{inline, truncate};
 use crate::dir::{self, Found};
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::{Fs, OpGuard};
@@ -26,6 +27,14 @@ const LINKS_MAX: u32 = 65_000;
 pub(crate) enum RenameTo {
     Replace,
     KeepExisting,
+}
+
+/// What a rename leaves under the old name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leave<'a> {
+    Nothing,
+    /// A whiteout, by which an overlay hides what lies below: a character device 0:0.
+    Whiteout(&'a NewFile<'a>),
 }
 
 /// Makes a file, directory or special file; for a symbolic link, `target` is what it names.
@@ -54,7 +63,7 @@ pub(crate) fn create(
     let op = fs.start_op();
     let inode = Inode::create(fs, &op, parent, new)?;
     let linked = match new.file_type {
-        FileType::Directory => dir::init_dots(&inode, parent.ino),
+        FileType::Directory => start_dir(fs, &op, &inode, parent.ino),
         FileType::Symlink => store_target(fs, &op, &inode, target),
         _ => Ok(()),
     }
@@ -74,8 +83,21 @@ pub(crate) fn create(
     Ok(OpenInode::new(fs, inode))
 }
 
+/// Gives a new directory its first entries, in its inode block or, if the volume's options say so, outside.
+fn start_dir(fs: &Fs, op: &OpGuard<'_>, inode: &Arc<Inode>, parent: Ino) -> Result<()> {
+    dir::init_dots(inode, parent)?;
+    if fs.options.inline.dentry {
+        Ok(())
+    } else {
+        dir::spill(fs, op, inode)
+    }
+}
+
 fn store_target(fs: &Fs, op: &OpGuard<'_>, inode: &Arc<Inode>, target: &[u8]) -> Result<()> {
-    let outgrows = target.len() > inode.tree.lock().inode.inline_data_len();
+    let outgrows = {
+        let tree = inode.tree.lock();
+        inline::is_inline(&tree) && target.len() > tree.inode.inline_data_len()
+    };
     if outgrows {
         truncate::convert_inline(fs, inode, op)?;
     }
@@ -87,7 +109,7 @@ fn store_target(fs: &Fs, op: &OpGuard<'_>, inode: &Arc<Inode>, target: &[u8]) ->
 }
 
 /// Refuses a directory that takes no entries.
-fn check_parent(parent: &Inode) -> Result<()> {
+pub(super) fn check_parent(parent: &Inode) -> Result<()> {
     parent.check_dir()?;
     dir::check_writable(parent)?;
     check_changeable(parent)?;
@@ -97,7 +119,7 @@ fn check_parent(parent: &Inode) -> Result<()> {
     Ok(())
 }
 
-fn check_links(inode: &Inode) -> Result<()> {
+pub(super) fn check_links(inode: &Inode) -> Result<()> {
     if inode.tree.lock().inode.links() >= LINKS_MAX {
         Err(Error::TooManyLinks)
     } else {
@@ -105,7 +127,7 @@ fn check_links(inode: &Inode) -> Result<()> {
     }
 }
 
-fn add_links(inode: &Inode, count: u32) {
+pub(super) fn add_links(inode: &Inode, count: u32) {
     let mut tree = inode.tree.lock();
     let links = tree.inode.links().saturating_add(count);
     tree.inode_mut().set_links(links);
@@ -126,8 +148,12 @@ pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]
     if dir::lookup(fs, parent, name)?.is_some() {
         return Err(Error::Exists);
     }
+    let is_first = tmpfile::is_unnamed(inode)?;
     let op = fs.start_op();
     dir::insert(fs, &op, parent, name, inode)?;
+    if is_first {
+        fs.meta.orphans.remove(inode.ino);
+    }
     let now = to_disk(fs.now());
     let mut tree = inode.tree.lock();
     let links = tree.inode.links() + 1;
@@ -188,7 +214,7 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
 }
 
 /// Refuses to take an entry from an append-only directory.
-fn check_gives_up(dir: &Inode) -> Result<()> {
+pub(super) fn check_gives_up(dir: &Inode) -> Result<()> {
     if dir.tree.lock().inode.flags().contains(InodeFlags::APPEND) {
         return Err(Error::NotPermitted("the directory is append-only"));
     }
@@ -196,7 +222,7 @@ fn check_gives_up(dir: &Inode) -> Result<()> {
 }
 
 /// Refuses to move, remove or link a file that keeps its place.
-fn check_removable(inode: &Inode) -> Result<()> {
+pub(super) fn check_removable(inode: &Inode) -> Result<()> {
     let tree = inode.tree.lock();
     let kept = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
     if tree.inode.flags().intersects(kept) {
@@ -205,7 +231,7 @@ fn check_removable(inode: &Inode) -> Result<()> {
     Ok(())
 }
 
-fn sub_link(inode: &Inode) {
+pub(super) fn sub_link(inode: &Inode) {
     let mut tree = inode.tree.lock();
     let links = tree.inode.links().saturating_sub(1);
     tree.inode_mut().set_links(links);
@@ -254,7 +280,13 @@ pub(crate) struct Name<'a> {
 }
 
 /// Moves a name. An existing file, or empty directory, of the new name is replaced, or refused.
-pub(crate) fn rename(fs: &Arc<Fs>, from: Name<'_>, to: Name<'_>, how: RenameTo) -> Result<()> {
+pub(crate) fn rename(
+    fs: &Arc<Fs>,
+    from: Name<'_>,
+    to: Name<'_>,
+    how: RenameTo,
+    leave: Leave<'_>,
+) -> Result<()> {
     dir::check_name(from.name)?;
     dir::check_name(to.name)?;
     fs.check_writable()?;
@@ -288,11 +320,37 @@ pub(crate) fn rename(fs: &Arc<Fs>, from: Name<'_>, to: Name<'_>, how: RenameTo) 
         check_links(to.dir)?;
     }
     let op = fs.start_op();
-    match target {
-        Some(target) => replace_target(fs, &op, &inode, to.dir, &target)?,
-        None => dir::insert(fs, &op, to.dir, to.name, &inode)?,
+    let whiteout = match leave {
+        Leave::Nothing => None,
+        Leave::Whiteout(new) => Some(Inode::create(fs, &op, from.dir, new)?),
+    };
+    let moved = match target {
+        Some(target) => replace_target(fs, &op, &inode, to.dir, &target, from.dir),
+        None => dir::insert(fs, &op, to.dir, to.name, &inode),
+    };
+    if let Err(error) = moved {
+        if let Some(whiteout) = whiteout {
+            whiteout.free(fs, &op)?;
+        }
+        return Err(error);
     }
-    finish_rename(fs, &op, &inode, from, to, target.is_some())
+    let old = clear_old_name(fs, &op, from, whiteout.as_deref());
+    old.and_then(|()| finish_rename(fs, &op, &inode, from, to, target.is_some()))
+}
+
+/// Takes the old name away, or lets it name the whiteout.
+fn clear_old_name(
+    fs: &Arc<Fs>,
+    op: &OpGuard<'_>,
+    from: Name<'_>,
+    whiteout: Option<&Inode>,
+) -> Result<()> {
+    // The new entry may have moved the old one: a directory leaves its inode block when it is full.
+    let old = dir::lookup(fs, from.dir, from.name)?.ok_or(Error::NotFound)?;
+    match whiteout {
+        Some(whiteout) => dir::replace(fs, op, from.dir, &old, whiteout),
+        None => dir::remove(fs, op, from.dir, &old),
+    }
 }
 
 /// Lets the entry of an existing file name the moved one.
@@ -302,21 +360,28 @@ fn replace_target(
     inode: &Arc<Inode>,
     to: &Arc<Inode>,
     target: &Found,
+    from: &Arc<Inode>,
 ) -> Result<()> {
     let victim = fs.inodes.get(fs, target.ino)?;
     check_removable(&victim)?;
     match (inode.is_dir(), victim.is_dir()) {
         (true, false) => return Err(Error::NotADirectory),
         (false, true) => return Err(Error::IsADirectory),
-        (true, true) if !dir::is_empty(fs, &victim)? => return Err(Error::NotEmpty),
+        // Not empty, since the moved file is below it. Its lock comes before that of `from`, which is held.
+        (true, true) if is_below(fs, from, victim.ino)? => return Err(Error::NotEmpty),
         _ => {}
+    }
+    // Held over the removal: nobody adds an entry to a directory that is going.
+    let _victim = victim.is_dir().then(|| victim.rwsem.write());
+    if victim.is_dir() && !dir::is_empty(fs, &victim)? {
+        return Err(Error::NotEmpty);
     }
     drop_link(fs, op, &victim, |fs, op| {
         dir::replace(fs, op, to, target, inode)
     })
 }
 
-/// After the new entry: the old one, `..`, link counts, hints and times.
+/// After the entries: `..`, link counts, hints and times.
 fn finish_rename(
     fs: &Arc<Fs>,
     op: &OpGuard<'_>,
@@ -325,9 +390,6 @@ fn finish_rename(
     to: Name<'_>,
     replaced: bool,
 ) -> Result<()> {
-    // The new entry may have moved the old one: a directory leaves its inode block when it is full.
-    let old = dir::lookup(fs, from.dir, from.name)?.ok_or(Error::NotFound)?;
-    dir::remove(fs, op, from.dir, &old)?;
     let across = from.dir.ino != to.dir.ino;
     if inode.is_dir() {
         if across {
@@ -361,7 +423,7 @@ fn finish_rename(
 }
 
 /// The two directories of a rename in the order in which they are locked.
-fn lock_order<'a>(
+pub(super) fn lock_order<'a>(
     fs: &Arc<Fs>,
     a: &'a Arc<Inode>,
     b: &'a Arc<Inode>,
@@ -376,7 +438,7 @@ fn lock_order<'a>(
 }
 
 /// Whether a directory is `ancestor` or lies below it. The rename lock keeps the way up from changing.
-fn is_below(fs: &Arc<Fs>, dir: &Arc<Inode>, ancestor: Ino) -> Result<bool> {
+pub(super) fn is_below(fs: &Arc<Fs>, dir: &Arc<Inode>, ancestor: Ino) -> Result<bool> {
     let mut at = OpenInode::new(fs, Arc::clone(dir));
     for _ in 0..DEPTH_MAX {
         if at.inode.ino == ancestor {

@@ -1,6 +1,7 @@
 //! From a path to an inode (kernel: `namei`).
 
 use super::handle::OpenInode;
+use super::namei::Name;
 use crate::dir;
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
@@ -26,6 +27,16 @@ pub(crate) struct Parent {
     pub(crate) name: Vec<u8>,
     /// Whether the path ended with a slash, so that only a directory fits.
     pub(crate) must_be_dir: bool,
+}
+
+impl Parent {
+    /// The name in the directory, for the operations on names.
+    pub(crate) fn as_name(&self) -> Name<'_> {
+        Name {
+            dir: &self.dir.inode,
+            name: &self.name,
+        }
+    }
 }
 
 /// The inode of one name in a directory.

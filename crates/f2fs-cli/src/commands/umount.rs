@@ -1,0 +1,31 @@
+//! `f2fs umount`: the end of a mount.
+
+use crate::errors::{Failure, Result};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Unmount a volume, and wait until its last checkpoint is written.
+///
+/// Works on a mount whose process was killed, too: the volume then is what its last checkpoint says.
+#[derive(Debug, Args)]
+pub(crate) struct Umount {
+    /// The directory it is mounted on
+    point: PathBuf,
+    /// Take it out of the tree even if it is in use; it ends with its last user
+    #[arg(short, long)]
+    lazy: bool,
+    /// How long to wait for the last checkpoint
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    wait: u64,
+}
+
+impl Umount {
+    pub(crate) fn run(&self) -> Result<()> {
+        let how = f2fs_fuse::Umount {
+            lazy: self.lazy,
+            wait: Duration::from_secs(self.wait),
+        };
+        f2fs_fuse::umount(&self.point, &how).map_err(|error| Failure::failed(error.to_string()))
+    }
+}

@@ -1,0 +1,40 @@
+//! An F2FS volume as a mounted file system.
+//!
+//! The kernel's FUSE asks, [`fuser`] parses, a thread of the session answers from the engine ([`f2fs`]). Permissions
+//! are the kernel's to check (`default_permissions`), names and attributes stay in its caches for as long as it
+//! likes: everything that changes them comes through it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`options`] | what stands behind `-o` |
+//! | [`session`] | mounts, serves, ends in a checkpoint |
+//! | [`fuseblk`] | root's mounts: sync(2) reaches the volume and umount(2) waits for it |
+//! | [`mod@umount`] | ends a mount from outside |
+//! | [`filesystem`] | the operations of FUSE, each a few lines |
+//! | [`nodes`], [`files`] | what the kernel knows and holds open |
+//! | [`attr`] | attributes and errors in FUSE's words |
+//! | [`listing`] | directories in FUSE's words |
+//! | [`ioctl`] | the ioctls of `chattr` and `f2fs_io` |
+//! | [`commit`] | a checkpoint every so often |
+//!
+//! # Locking
+//! The tables of nodes and files are sharded maps; nothing is dropped, and no operation runs, while a shard is
+//! locked. All other locks are the engine's.
+#![forbid(unsafe_code)]
+
+mod attr;
+mod commit;
+mod files;
+mod filesystem;
+mod fuseblk;
+mod ioctl;
+mod listing;
+mod mounts;
+mod nodes;
+pub mod options;
+mod session;
+mod umount;
+
+pub use options::{MountOptions, OptionError};
+pub use session::{MountError, Mounted, mount};
+pub use umount::{Umount, UmountError, umount};

@@ -1,0 +1,131 @@
+//! Ends a mount from outside, and waits until its volume is closed.
+
+use crate::mounts::{self, MountEntry};
+use blockdev::{Access, FileDevice};
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How a mount is ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Umount {
+    /// Take it out of the tree even if it is in use; it ends with its last user.
+    pub lazy: bool,
+    /// How long to wait for the last checkpoint.
+    pub wait: Duration,
+}
+
+/// Why a mount did not end.
+#[derive(Debug, thiserror::Error)]
+pub enum UmountError {
+    /// Nothing of ours is mounted there.
+    #[error("{}: no F2FS volume is mounted there by this command", .0.display())]
+    NotMounted(PathBuf),
+    /// Somebody uses it.
+    #[error("{}: in use; close what is open there, or take it out of the tree with --lazy", .0.display())]
+    Busy(PathBuf),
+    /// The process did not finish in time.
+    #[error("{}: unmounted, but its process is still writing the last checkpoint", .0.display())]
+    StillWriting(PathBuf),
+    /// The system refused.
+    #[error("{}: {error}", point.display())]
+    System {
+        /// The mount point.
+        point: PathBuf,
+        /// Its error.
+        error: io::Error,
+    },
+}
+
+/// Pause between two looks at a volume that is being closed.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Unmounts what is mounted at `point` and waits for its last checkpoint.
+pub fn umount(point: &Path, how: &Umount) -> Result<(), UmountError> {
+    let entry = find(point)?;
+    let at = entry.point.clone();
+    if rustix::process::geteuid().is_root() {
+        let flags = if how.lazy {
+            UnmountFlags::DETACH
+        } else {
+            UnmountFlags::empty()
+        };
+        unmount(&at, flags).map_err(|errno| match errno {
+            Errno::BUSY => UmountError::Busy(at.clone()),
+            errno => system(&at, errno),
+        })?;
+    } else {
+        fusermount(&at, how)?;
+    }
+    if how.lazy {
+        Ok(())
+    } else {
+        wait_closed(&entry, how.wait)
+    }
+}
+
+fn system(point: &Path, error: impl Into<io::Error>) -> UmountError {
+    UmountError::System {
+        point: point.to_owned(),
+        error: error.into(),
+    }
+}
+
+/// The mount at a path. The path is not followed first: a mount whose process is gone answers nothing.
+fn find(point: &Path) -> Result<MountEntry, UmountError> {
+    let absolute = std::path::absolute(point).map_err(|e| system(point, e))?;
+    let plain: PathBuf = absolute.components().collect();
+    let candidates = [Some(plain), point.canonicalize().ok()];
+    for candidate in candidates.into_iter().flatten() {
+        let entry = mounts::at(&candidate).map_err(|e| system(point, e))?;
+        if let Some(entry) = entry.filter(MountEntry::is_ours) {
+            return Ok(entry);
+        }
+    }
+    Err(UmountError::NotMounted(point.to_owned()))
+}
+
+fn fusermount(point: &Path, how: &Umount) -> Result<(), UmountError> {
+    let mut command = Command::new("fusermount3");
+    command.arg("-u");
+    if how.lazy {
+        command.arg("-z");
+    }
+    let out = command
+        .arg("--")
+        .arg(point)
+        .output()
+        .map_err(|e| system(point, e))?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let message = String::from_utf8_lossy(&out.stderr);
+    if message.contains("busy") {
+        return Err(UmountError::Busy(point.to_owned()));
+    }
+    Err(system(
+        point,
+        io::Error::other(message.trim_end().to_owned()),
+    ))
+}
+
+/// Waits until nobody holds the image's lock. A `fuseblk` mount is closed when umount(2) returns.
+fn wait_closed(entry: &MountEntry, wait: Duration) -> Result<(), UmountError> {
+    if entry.fs_type != "fuse.f2fs" || !entry.source.is_file() {
+        return Ok(());
+    }
+    let until = Instant::now() + wait;
+    loop {
+        match FileDevice::open(&entry.source, Access::ReadOnly, 0) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => return Ok(()),
+        }
+        if Instant::now() > until {
+            return Err(UmountError::StillWriting(entry.point.clone()));
+        }
+        std::thread::sleep(POLL);
+    }
+}

@@ -1,0 +1,268 @@
+//! Files by inode instead of by path: what a mount works with.
+
+use super::file::File;
+use super::metadata::Metadata;
+use super::open_options::OpenOptions;
+use crate::dir;
+use crate::error::{Error, Result};
+use crate::inode::NewFile;
+use crate::ops::attr::{self, SetAttr, Toggle};
+use crate::ops::exchange::exchange;
+use crate::ops::file;
+use crate::ops::handle::OpenInode;
+use crate::ops::namei::{self, Leave, Name, Remove, RenameTo};
+use crate::ops::{path, tmpfile};
+use crate::options::CompressDefaults;
+use crate::xattr::SetXattr;
+use f2fs_format::{FileType, InodeFlags};
+
+/// A file, directory or special file that is held: it stays in memory, and on the volume even without a name, as
+/// long as a clone of it lives.
+///
+/// Names are bytes. Nothing here follows symbolic links or checks permissions; a mount's kernel does both.
+#[derive(Clone, Debug)]
+pub struct Node {
+    open: OpenInode,
+}
+
+/// What [`Node::create`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct NewNode<'a> {
+    /// Its type.
+    pub file_type: FileType,
+    /// Permission bits as asked for (12 bits).
+    pub permissions: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group; a set-group-id directory passes on its own instead.
+    pub gid: u32,
+    /// Major and minor number of a device.
+    pub device: Option<(u32, u32)>,
+    /// What a symbolic link names.
+    pub target: &'a [u8],
+}
+
+/// What a rename does with the new and the old name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenameMode {
+    /// A file of the new name is replaced.
+    Replace,
+    /// The new name must not exist.
+    NoReplace,
+    /// Both exist and change places.
+    Exchange,
+    /// As `Replace`, and a whiteout (character device 0:0) of this owner and group takes the old name.
+    Whiteout {
+        /// Whether the new name must not exist.
+        no_replace: bool,
+        /// Owner of the whiteout.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+}
+
+/// One listed entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeEntry {
+    /// Name.
+    pub name: Vec<u8>,
+    /// Inode number.
+    pub ino: u32,
+    /// Type.
+    pub file_type: FileType,
+}
+
+/// One step of a listing: an entry, or what is wrong with it.
+#[derive(Clone, Debug)]
+pub struct NodeStep {
+    /// The entry.
+    pub entry: Result<NodeEntry>,
+    /// Where the listing goes on after it.
+    pub next: u64,
+}
+
+impl Node {
+    pub(crate) fn new(open: OpenInode) -> Self {
+        Self { open }
+    }
+
+    /// Inode number.
+    pub fn ino(&self) -> u32 {
+        self.open.inode.ino.get()
+    }
+
+    /// Type.
+    pub fn file_type(&self) -> FileType {
+        self.open.inode.file_type
+    }
+
+    /// Attributes now.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::of(&self.open.inode)
+    }
+
+    /// The inode of a name in this directory; of `..` too.
+    pub fn lookup(&self, name: &[u8]) -> Result<Self> {
+        if name == b"." {
+            return Ok(self.clone());
+        }
+        path::step(&self.open.fs, &self.open, name).map(Self::new)
+    }
+
+    /// Makes something in this directory.
+    pub fn create(&self, name: &[u8], new: &NewNode<'_>) -> Result<Self> {
+        let target = new.target;
+        let new = new.named(name);
+        namei::create(&self.open.fs, &self.open.inode, &new, target).map(Self::new)
+    }
+
+    /// Makes a regular file without a name; it vanishes with its last handle unless it is linked.
+    pub fn create_unnamed(&self, new: &NewNode<'_>) -> Result<Self> {
+        if new.file_type != FileType::Regular {
+            return Err(Error::Invalid("only regular files are made without a name"));
+        }
+        tmpfile::create(&self.open.fs, &self.open.inode, &new.named(b"")).map(Self::new)
+    }
+
+    /// Makes `name` in this directory another name of a file.
+    pub fn link(&self, file: &Self, name: &[u8]) -> Result<()> {
+        namei::link(&self.open.fs, &file.open.inode, &self.open.inode, name)
+    }
+
+    /// Removes a name of a file.
+    pub fn unlink(&self, name: &[u8]) -> Result<()> {
+        namei::unlink(&self.open.fs, &self.open.inode, name, Remove::File)
+    }
+
+    /// Removes an empty directory.
+    pub fn rmdir(&self, name: &[u8]) -> Result<()> {
+        namei::unlink(&self.open.fs, &self.open.inode, name, Remove::Directory)
+    }
+
+    /// Moves a name of this directory to `to`.
+    pub fn rename(&self, name: &[u8], to: &Self, to_name: &[u8], mode: RenameMode) -> Result<()> {
+        let (from, to) = (self.as_name(name), to.as_name(to_name));
+        let rename = |how, leave: Leave<'_>| namei::rename(&self.open.fs, from, to, how, leave);
+        match mode {
+            RenameMode::Replace => rename(RenameTo::Replace, Leave::Nothing),
+            RenameMode::NoReplace => rename(RenameTo::KeepExisting, Leave::Nothing),
+            RenameMode::Exchange => exchange(&self.open.fs, from, to),
+            RenameMode::Whiteout {
+                no_replace,
+                uid,
+                gid,
+            } => {
+                let how = if no_replace {
+                    RenameTo::KeepExisting
+                } else {
+                    RenameTo::Replace
+                };
+                let whiteout = NewNode {
+                    file_type: FileType::CharDevice,
+                    permissions: 0,
+                    uid,
+                    gid,
+                    device: Some((0, 0)),
+                    target: b"",
+                };
+                rename(how, Leave::Whiteout(&whiteout.named(name)))
+            }
+        }
+    }
+
+    fn as_name<'a>(&'a self, name: &'a [u8]) -> Name<'a> {
+        Name {
+            dir: &self.open.inode,
+            name,
+        }
+    }
+
+    /// Up to `max` entries from a position on (0 is the start), without `.` and `..`. None means the end.
+    pub fn list(&self, from: u64, max: usize) -> Result<Vec<NodeStep>> {
+        self.open.inode.check_dir()?;
+        let _shared = self.open.inode.rwsem.read();
+        let listed = dir::list(&self.open.fs, &self.open.inode, from, max)?;
+        let step = |listed: dir::Listed| NodeStep {
+            entry: listed.record.map(|record| NodeEntry {
+                name: record.name,
+                ino: record.ino.get(),
+                file_type: record.file_type,
+            }),
+            next: listed.next,
+        };
+        Ok(listed.into_iter().map(step).collect())
+    }
+
+    /// Opens a regular file. Of the options, only reading, writing and appending count.
+    pub fn open(&self, options: &OpenOptions) -> Result<File> {
+        match self.file_type() {
+            FileType::Regular => Ok(File::new(self.open.clone(), options)),
+            FileType::Directory => Err(Error::IsADirectory),
+            _ => Err(Error::Invalid("not a regular file")),
+        }
+    }
+
+    /// The target of a symbolic link.
+    pub fn read_link(&self) -> Result<Vec<u8>> {
+        file::read_link(&self.open.fs, &self.open.inode)
+    }
+
+    /// Changes mode, owner or times.
+    pub fn set_attr(&self, set: &SetAttr) -> Result<()> {
+        attr::set_attr(&self.open.fs, &self.open.inode, set)
+    }
+
+    /// Cuts or extends a regular file.
+    pub fn set_len(&self, size: u64) -> Result<()> {
+        file::set_len(&self.open.fs, &self.open.inode, size)
+    }
+
+    /// Sets and clears flags; see [`crate::Volume::set_flags`].
+    pub fn set_flags(&self, set: InodeFlags, clear: InodeFlags) -> Result<()> {
+        attr::set_flags(&self.open.fs, &self.open.inode, set, clear)
+    }
+
+    /// Turns compression on or off; see [`crate::Volume::set_compression`].
+    pub fn set_compression(&self, compress: Option<CompressDefaults>) -> Result<()> {
+        attr::set_compression(&self.open.fs, &self.open.inode, compress)
+    }
+
+    /// Keeps new files of a directory uncompressed, or no longer.
+    pub fn set_nocompress(&self, on: Toggle) -> Result<()> {
+        attr::set_nocompress(&self.open.fs, &self.open.inode, on)
+    }
+
+    /// Names of the extended attributes.
+    pub fn list_xattrs(&self) -> Result<Vec<Vec<u8>>> {
+        attr::list_xattrs(&self.open.fs, &self.open.inode)
+    }
+
+    /// The value of an extended attribute.
+    pub fn get_xattr(&self, name: &str) -> Result<Vec<u8>> {
+        attr::get_xattr(&self.open.fs, &self.open.inode, name)
+    }
+
+    /// Sets an extended attribute.
+    pub fn set_xattr(&self, name: &str, value: &[u8], how: SetXattr) -> Result<()> {
+        attr::set_xattr(&self.open.fs, &self.open.inode, name, value, how)
+    }
+
+    /// Removes an extended attribute.
+    pub fn remove_xattr(&self, name: &str) -> Result<()> {
+        attr::remove_xattr(&self.open.fs, &self.open.inode, name)
+    }
+}
+
+impl NewNode<'_> {
+    fn named<'a>(&self, name: &'a [u8]) -> NewFile<'a> {
+        NewFile {
+            file_type: self.file_type,
+            permissions: self.permissions,
+            uid: self.uid,
+            gid: self.gid,
+            device: self.device,
+            name,
+        }
+    }
+}
