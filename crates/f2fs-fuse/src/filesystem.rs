@@ -549,6 +549,18 @@ impl Filesystem for F2fsFilesystem {
         }
     }
 
+    /// Nothing waits for a close: the kernel need not ask again.
+    fn flush(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
     fn release(
         &self,
         _req: &Request,

@@ -107,6 +107,9 @@ impl Node {
         if name == b"." {
             return Ok(self.clone());
         }
+        if name.len() > f2fs_format::dentry::NAME_LEN {
+            return Err(Error::NameTooLong);
+        }
         path::step(&self.open.fs, &self.open, name).map(Self::new)
     }
 

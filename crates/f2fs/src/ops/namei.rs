@@ -319,14 +319,29 @@ pub(crate) fn rename(
     if inode.is_dir() && across && target.is_none() {
         check_links(to.dir)?;
     }
+    let victim = match &target {
+        Some(target) => Some(find_victim(fs, &inode, target, from.dir)?),
+        None => None,
+    };
+    // Held over the removal: nobody adds an entry to a directory that is going.
+    let dir = victim.as_ref().filter(|victim| victim.is_dir());
+    let _victim = dir.map(|dir| dir.rwsem.write());
+    if let Some(dir) = dir
+        && !dir::is_empty(fs, dir)?
+    {
+        return Err(Error::NotEmpty);
+    }
     let op = fs.start_op();
     let whiteout = match leave {
         Leave::Nothing => None,
         Leave::Whiteout(new) => Some(Inode::create(fs, &op, from.dir, new)?),
     };
-    let moved = match target {
-        Some(target) => replace_target(fs, &op, &inode, to.dir, &target, from.dir),
-        None => dir::insert(fs, &op, to.dir, to.name, &inode),
+    let moved = match (&target, &victim) {
+        // The entry of the existing file names the moved one.
+        (Some(target), Some(victim)) => drop_link(fs, &op, victim, |fs, op| {
+            dir::replace(fs, op, to.dir, target, &inode)
+        }),
+        _ => dir::insert(fs, &op, to.dir, to.name, &inode),
     };
     if let Err(error) = moved {
         if let Some(whiteout) = whiteout {
@@ -336,6 +351,24 @@ pub(crate) fn rename(
     }
     let old = clear_old_name(fs, &op, from, whiteout.as_deref());
     old.and_then(|()| finish_rename(fs, &op, &inode, from, to, target.is_some()))
+}
+
+/// The file that a rename replaces, if it may.
+fn find_victim(
+    fs: &Arc<Fs>,
+    inode: &Inode,
+    target: &Found,
+    from: &Arc<Inode>,
+) -> Result<Arc<Inode>> {
+    let victim = fs.inodes.get(fs, target.ino)?;
+    check_removable(&victim)?;
+    match (inode.is_dir(), victim.is_dir()) {
+        (true, false) => Err(Error::NotADirectory),
+        (false, true) => Err(Error::IsADirectory),
+        // Not empty, since the moved file is below it. Its lock comes before that of `from`, which is held.
+        (true, true) if is_below(fs, from, victim.ino)? => Err(Error::NotEmpty),
+        _ => Ok(victim),
+    }
 }
 
 /// Takes the old name away, or lets it name the whiteout.
@@ -351,34 +384,6 @@ fn clear_old_name(
         Some(whiteout) => dir::replace(fs, op, from.dir, &old, whiteout),
         None => dir::remove(fs, op, from.dir, &old),
     }
-}
-
-/// Lets the entry of an existing file name the moved one.
-fn replace_target(
-    fs: &Arc<Fs>,
-    op: &OpGuard<'_>,
-    inode: &Arc<Inode>,
-    to: &Arc<Inode>,
-    target: &Found,
-    from: &Arc<Inode>,
-) -> Result<()> {
-    let victim = fs.inodes.get(fs, target.ino)?;
-    check_removable(&victim)?;
-    match (inode.is_dir(), victim.is_dir()) {
-        (true, false) => return Err(Error::NotADirectory),
-        (false, true) => return Err(Error::IsADirectory),
-        // Not empty, since the moved file is below it. Its lock comes before that of `from`, which is held.
-        (true, true) if is_below(fs, from, victim.ino)? => return Err(Error::NotEmpty),
-        _ => {}
-    }
-    // Held over the removal: nobody adds an entry to a directory that is going.
-    let _victim = victim.is_dir().then(|| victim.rwsem.write());
-    if victim.is_dir() && !dir::is_empty(fs, &victim)? {
-        return Err(Error::NotEmpty);
-    }
-    drop_link(fs, op, &victim, |fs, op| {
-        dir::replace(fs, op, to, target, inode)
-    })
 }
 
 /// After the entries: `..`, link counts, hints and times.
