@@ -82,6 +82,9 @@ pub enum Error {
     /// The extended attributes of a file do not fit into the place for them.
     #[error("extended attributes too long")]
     AttributeTooLong,
+    /// A name of an extended attribute of more than 255 bytes.
+    #[error("name of an extended attribute too long")]
+    AttributeNameTooLong,
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
@@ -141,6 +144,7 @@ impl Error {
             Self::NotPermitted(_) => Errno::PERM,
             Self::AccessDenied(_) => Errno::ACCESS,
             Self::AttributeTooLong => Errno::TOOBIG,
+            Self::AttributeNameTooLong => Errno::RANGE,
             Self::NoAttribute => Errno::NODATA,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,

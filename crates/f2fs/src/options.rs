@@ -53,6 +53,18 @@ impl CompressDefaults {
     }
 }
 
+/// Whether reading a file or listing a directory changes its access time. Files marked `A` (`chattr`) keep theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Atime {
+    /// If it is not newer than the last change, or a day old, as Linux does by default.
+    Relatime,
+    /// Never: reading leaves the volume as it is.
+    #[default]
+    Noatime,
+    /// Always.
+    Strictatime,
+}
+
 /// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
 #[derive(Clone, Debug)]
 pub struct VolumeOptions {
@@ -78,6 +90,8 @@ pub struct VolumeOptions {
     pub nocompress_extensions: Vec<String>,
     /// What to do with a cluster whose checksum is wrong.
     pub verify: Verify,
+    /// Whether reading changes access times.
+    pub atime: Atime,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Seed of inode generations; None draws one from the system.
@@ -98,6 +112,7 @@ impl Default for VolumeOptions {
             compress_extensions: Vec::new(),
             nocompress_extensions: Vec::new(),
             verify: Verify::Strict,
+            atime: Atime::default(),
             clock: Arc::new(SystemClock),
             seed: None,
         }

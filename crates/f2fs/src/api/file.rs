@@ -6,6 +6,7 @@ use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::ops::attr::SetAttr;
 use crate::ops::handle::OpenInode;
+use crate::ops::privileges::{Privileges, kill_privileges};
 use crate::ops::{attr, file};
 use crate::sync::sync_file;
 use pagecache::{ErrSeqCursor, Readahead};
@@ -113,6 +114,12 @@ impl File {
     /// How its clusters are stored; None if it is not compressed. Reads the file's address slots.
     pub fn clusters(&self) -> Result<Option<ClusterCounts>> {
         count_clusters(&self.open.fs, &self.open.inode)
+    }
+
+    /// Takes set-id bits and the capability from the file, as a write or a truncation does in Linux. The engine does
+    /// not know who writes, so whoever does calls this.
+    pub fn kill_privileges(&self, what: Privileges) -> Result<()> {
+        kill_privileges(&self.open.fs, &self.open.inode, what)
     }
 
     /// Changes mode, owner or times.

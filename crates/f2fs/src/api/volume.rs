@@ -13,6 +13,7 @@ use crate::inode::NewFile;
 use crate::meta;
 use crate::ops::attr::{self, SetAttr, Toggle};
 use crate::ops::file;
+use crate::ops::fileattr;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Name, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
@@ -230,6 +231,7 @@ impl Volume {
         let new = NewFile {
             file_type,
             permissions,
+            umask: 0,
             uid,
             gid,
             device,
@@ -439,6 +441,12 @@ impl Volume {
         attr::set_flags(&self.fs, &open.inode, set, clear)
     }
 
+    /// Gives a file all the flags of a word, as `FS_IOC_SETFLAGS` does: see [`Metadata::flag_word`].
+    pub fn set_flag_word(&self, path: impl AsRef<Path>, word: u32) -> Result<()> {
+        let open = self.resolve(path.as_ref(), Final::Keep)?;
+        fileattr::set_word(&self.fs, &open.inode, word)
+    }
+
     /// Turns compression on (`chattr +c`) or off. A file must be empty; a directory passes it on to new files.
     pub fn set_compression(
         &self,
@@ -493,6 +501,12 @@ impl Volume {
             &self.resolve(path.as_ref(), Final::Keep)?.inode,
             name,
         )
+    }
+
+    /// The engine below, for its own tests.
+    #[cfg(test)]
+    pub(crate) fn fs(&self) -> &Arc<Fs> {
+        &self.fs
     }
 
     /// Space now.

@@ -1,5 +1,6 @@
 //! Reading, writing and truncating files.
 
+use super::access_time::note_access;
 use crate::data::truncate;
 use crate::data::{DataOps, inline};
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub(crate) fn read_at(
     let _shared = inode.rwsem.read();
     let read = iomap::buffered_read(&DataOps::new(fs, inode), pos, dst, ahead)?;
     stats::add(&fs.counters.bytes_read, read as u64);
+    note_access(fs, inode);
     Ok(read)
 }
 
@@ -126,6 +128,7 @@ pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
     let mut none = Readahead::new(0);
     let len = iomap::buffered_read(&DataOps::new(fs, inode), 0, &mut target, &mut none)?;
     target.truncate(len);
+    note_access(fs, inode);
     Ok(target)
 }
 
