@@ -196,6 +196,20 @@ def change_flags(path, on, off):
     with_file(path, do, os.O_RDONLY)
 
 
+def flag_word(path, word):
+    with_file(path, lambda fd: fcntl.ioctl(fd, 0x40086602, struct.pack("<Q", int(word, 16))), os.O_RDONLY)
+
+
+def words():
+    answer.append("== words")
+    for folder, dirs, files in os.walk(MOUNT):
+        for path in [os.path.join(folder, name) for name in dirs + files]:
+            fd = os.open(path, os.O_RDONLY)
+            word = struct.unpack_from("<I", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
+            os.close(fd)
+            answer.append(quote_from_bytes(path[len(MOUNT):]) + " word=%x" % word)
+
+
 def project(path, number):
     def do(fd):
         old = bytearray(fcntl.ioctl(fd, 0x801C581F, bytes(28)))
@@ -279,7 +293,7 @@ COMMANDS = {
     "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
     "setxattr": lambda path, name, value="": os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
     "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
-    "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold,
+    "flags": change_flags, "flagword": flag_word, "words": words, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold,
     "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),
     "compress": lambda path: ioctl(path, 0xF518), "decompress": lambda path: ioctl(path, 0xF517),
     "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),

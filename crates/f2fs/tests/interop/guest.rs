@@ -64,6 +64,12 @@ impl<'a> Guest<'a> {
         self
     }
 
+    /// Takes the flag word of every file as one more manifest: the field `word`.
+    pub(crate) fn words(&mut self) -> &mut Self {
+        self.manifests += 1;
+        self.then("words")
+    }
+
     pub(crate) fn umount(&mut self) -> &mut Self {
         self.then("umount")
     }
