@@ -9,6 +9,7 @@ use crate::ops::handle::OpenInode;
 use crate::ops::privileges::{Privileges, kill_privileges};
 use crate::ops::{attr, file};
 use crate::sync::sync_file;
+use crate::verity::{self, VerityDigest};
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -109,6 +110,12 @@ impl File {
     /// Attributes now.
     pub fn metadata(&self) -> Metadata {
         Metadata::of(&self.open.inode)
+    }
+
+    /// What fs-verity measures (`FS_IOC_MEASURE_VERITY`); None if the file is not sealed.
+    pub fn verity_digest(&self) -> Result<Option<VerityDigest>> {
+        let verity = verity::of(&self.open.fs, &self.open.inode)?;
+        Ok(verity.map(|verity| verity.measurement()))
     }
 
     /// How its clusters are stored; None if it is not compressed. Reads the file's address slots.

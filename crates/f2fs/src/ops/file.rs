@@ -8,6 +8,7 @@ use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::inode::to_disk;
 use crate::stats;
+use crate::verity;
 use f2fs_format::{Advise, FileType, InodeFlags};
 use pagecache::Readahead;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) fn read_at(
     check_regular(inode)?;
     check_readable(inode)?;
     let _shared = inode.rwsem.read();
+    // A sealed file that nothing can be checked against is not read, not even where it is empty.
+    verity::of(fs, inode)?;
     let read = iomap::buffered_read(&DataOps::new(fs, inode), pos, dst, ahead)?;
     stats::add(&fs.counters.bytes_read, read as u64);
     note_access(fs, inode);
