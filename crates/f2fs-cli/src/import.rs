@@ -252,19 +252,21 @@ impl<'a> Importer<'a> {
             .at(dest)
     }
 
-    /// Extended attributes, then mode (which an access list changes), owner and times.
+    /// Owner (a new one takes capabilities), extended attributes, then mode (which an access list changes) and times.
     fn attributes(&mut self, local: &Path, found: &Metadata, dest: &Path) -> Result<()> {
+        let (uid, gid) = self.owner_of(found);
+        let owner = SetAttr {
+            uid: Some(uid),
+            gid: Some(gid),
+            ..SetAttr::default()
+        };
+        self.volume.set_attr(dest, &owner).at(dest)?;
         match local::xattrs(local).at(local) {
             Ok(xattrs) => xattrs.iter().for_each(|xattr| self.xattr(xattr, dest)),
             Err(failure) => self.progress.problem(&failure),
         }
-        let (uid, gid) = self.owner_of(found);
-        let set = SetAttr {
-            uid: Some(uid),
-            gid: Some(gid),
-            ..local::attributes(found)
-        };
-        self.volume.set_attr(dest, &set).at(dest)
+        let rest = local::attributes(found);
+        self.volume.set_attr(dest, &rest).at(dest)
     }
 
     /// An attribute that the volume does not take is a problem of its own: the file is kept.

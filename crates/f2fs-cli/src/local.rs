@@ -129,14 +129,13 @@ pub(crate) fn xattrs(path: &Path) -> io::Result<Vec<Xattr>> {
     Ok(xattrs)
 }
 
-/// Permissions, owner and times, for the volume.
+/// Permissions and times, for the volume.
 pub(crate) fn attributes(found: &Metadata) -> SetAttr {
     SetAttr {
         permissions: Some((found.mode() & 0o7777) as u16),
-        uid: Some(found.uid()),
-        gid: Some(found.gid()),
         accessed: Some(timestamp(found.atime(), found.atime_nsec())),
         modified: Some(timestamp(found.mtime(), found.mtime_nsec())),
+        ..SetAttr::default()
     }
 }
 

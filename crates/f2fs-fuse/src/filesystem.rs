@@ -8,7 +8,9 @@ use crate::files::{Files, OpenFile};
 use crate::nodes::Nodes;
 use crate::options::MountOptions;
 use crate::{ioctl, listing};
-use f2fs::{Metadata, NewNode, Node, OpenOptions, RenameMode, SetAttr, SetXattr, Volume};
+use f2fs::{
+    Metadata, NewNode, Node, OpenOptions, Privileges, RenameMode, SetAttr, SetXattr, Volume,
+};
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, Filesystem, FopenFlags,
     Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, Notifier, OpenFlags,
@@ -151,15 +153,20 @@ const SEEK_HOLE: i32 = 4;
 const XATTR_CREATE: i32 = 1;
 const XATTR_REPLACE: i32 = 2;
 
-/// The permission bits of a mode as the kernel sends it, with the umask of the caller applied.
-fn permissions(mode: u32, umask: u32) -> u16 {
-    (mode & !umask & 0o7777) as u16
+/// What a change of content takes from a file: the capability always, the set-id bits if the kernel says so.
+fn killed(by_user: bool) -> Privileges {
+    if by_user {
+        Privileges::All
+    } else {
+        Privileges::Capability
+    }
 }
 
 fn new_node(req: &Request, file_type: f2fs::FileType, mode: u32, umask: u32) -> NewNode<'static> {
     NewNode {
         file_type,
-        permissions: permissions(mode, umask),
+        permissions: (mode & 0o7777) as u16,
+        umask: (umask & 0o777) as u16,
         uid: req.uid(),
         gid: req.gid(),
         device: None,
@@ -302,19 +309,21 @@ impl Filesystem for F2fsFilesystem {
         size: Option<u64>,
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
-        _ctime: Option<SystemTime>,
+        ctime: Option<SystemTime>,
         _fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
         _bkuptime: Option<SystemTime>,
         _flags: Option<BsdFileFlags>,
-        _kill_suidgid: bool,
+        kill_suidgid: bool,
         reply: ReplyAttr,
     ) {
         let attr = self.serve("setattr", || {
             let node = self.nodes.get(ino)?;
             if let Some(size) = size {
                 node.set_len(size).map_err(|e| errno(&e))?;
+                node.kill_privileges(killed(kill_suidgid))
+                    .map_err(|e| errno(&e))?;
             }
             let set = SetAttr {
                 permissions: mode.map(|mode| (mode & 0o7777) as u16),
@@ -322,6 +331,7 @@ impl Filesystem for F2fsFilesystem {
                 gid,
                 accessed: atime.map(time_of),
                 modified: mtime.map(time_of),
+                changed: ctime.map(timestamp),
             };
             if !set.is_empty() {
                 node.set_attr(&set).map_err(|e| errno(&e))?;
@@ -534,14 +544,19 @@ impl Filesystem for F2fsFilesystem {
         fh: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
         let written = self.serve("write", || {
             let open = self.files.get(fh)?;
-            open.file.write_at(offset, data).map_err(|e| errno(&e))
+            let written = open.file.write_at(offset, data).map_err(|e| errno(&e))?;
+            let by_user = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+            open.file
+                .kill_privileges(killed(by_user))
+                .map_err(|e| errno(&e))?;
+            Ok(written)
         });
         match written {
             Ok(n) => reply.written(n as u32),

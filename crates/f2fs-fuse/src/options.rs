@@ -3,7 +3,7 @@
 //! What the kernel's F2FS has and this one always does, or does not need, is taken and changes nothing; what it has and
 //! this one lacks is taken with a warning. An unknown option is an error that lists the known ones.
 
-use f2fs::{CompressAlgorithm, CompressDefaults, Fill, VolumeOptions};
+use f2fs::{Atime, CompressAlgorithm, CompressDefaults, Fill, VolumeOptions};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -167,7 +167,10 @@ impl MountOptions {
     /// Safe defaults over the engine's options: no set-id bits, no devices, no other users.
     pub fn new(volume: VolumeOptions) -> Self {
         Self {
-            volume,
+            volume: VolumeOptions {
+                atime: Atime::Relatime,
+                ..volume
+            },
             allow_other: false,
             suid: false,
             dev: false,
@@ -223,6 +226,9 @@ impl MountOptions {
             "nodev" => self.dev = option.flag(false)?,
             "exec" => self.exec = option.flag(true)?,
             "noexec" => self.exec = option.flag(false)?,
+            "atime" | "relatime" => self.volume.atime = option.flag(Atime::Relatime)?,
+            "noatime" => self.volume.atime = option.flag(Atime::Noatime)?,
+            "strictatime" => self.volume.atime = option.flag(Atime::Strictatime)?,
             "sync" => self.sync = option.flag(true)?,
             "async" => self.sync = option.flag(false)?,
             "dirsync" => self.dirsync = option.flag(true)?,
@@ -232,6 +238,7 @@ impl MountOptions {
                 option.one_of(&["f2fs"])?;
             }
             "default_permissions"
+            | "nodiratime"
             | "defaults"
             | "user"
             | "nouser"
@@ -341,9 +348,6 @@ impl MountOptions {
             "direct_io" => self.direct_io = option.flag(true)?,
             "untrusted" => self.untrusted = option.flag(true)?,
             "plain" => self.plain = option.flag(true)?,
-            "atime" | "relatime" | "noatime" | "strictatime" | "nodiratime" => {
-                option.flag(())?;
-            }
             _ => return Ok(false),
         }
         Ok(true)

@@ -40,6 +40,16 @@ pub enum Error {
         /// What the codec says.
         source: CodecError,
     },
+    /// Bytes of a file sealed by fs-verity, or of what it is checked against, are not what they were when it was sealed.
+    #[error("inode {ino}, block {block}: fs-verity: {reason}")]
+    Verity {
+        /// The file.
+        ino: Ino,
+        /// The block in the file; what it is checked against lies behind its end.
+        block: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// No block, node or nid is left.
     #[error("no space left on the volume")]
     NoSpace,
@@ -82,6 +92,9 @@ pub enum Error {
     /// The extended attributes of a file do not fit into the place for them.
     #[error("extended attributes too long")]
     AttributeTooLong,
+    /// A name of an extended attribute of more than 255 bytes.
+    #[error("name of an extended attribute too long")]
+    AttributeNameTooLong,
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
@@ -126,7 +139,9 @@ impl Error {
         let errno = match self {
             Self::Open(_, error) => return error.errno.unwrap_or(Errno::BUSY.raw_os_error()),
             Self::Corrupt(_) | Self::Inconsistent(_) => Errno::UCLEAN,
-            Self::Device(_) | Self::Cluster { .. } | Self::Shutdown(_) => Errno::IO,
+            Self::Device(_) | Self::Cluster { .. } | Self::Verity { .. } | Self::Shutdown(_) => {
+                Errno::IO
+            }
             Self::NoSpace => Errno::NOSPC,
             Self::NotFound => Errno::NOENT,
             Self::Exists => Errno::EXIST,
@@ -141,6 +156,7 @@ impl Error {
             Self::NotPermitted(_) => Errno::PERM,
             Self::AccessDenied(_) => Errno::ACCESS,
             Self::AttributeTooLong => Errno::TOOBIG,
+            Self::AttributeNameTooLong => Errno::RANGE,
             Self::NoAttribute => Errno::NODATA,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,

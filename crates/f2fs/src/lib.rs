@@ -3,7 +3,7 @@
 //! [`Volume`] is the way in. Below it, calls go one way:
 //!
 //! ```text
-//! api > sync, ops > dir > data > inode > node > segment > meta > device
+//! api > sync, ops > dir > data > verity > inode > node > segment > meta > device
 //! ```
 //!
 //! | module | what | kernel |
@@ -13,6 +13,7 @@
 //! | `sync` | flush and checkpoint | `checkpoint.c` |
 //! | `dir` | names to inodes | `dir.c`, `inline.c` |
 //! | `data` | bytes to blocks, compression | `data.c`, `compress.c` |
+//! | `verity` | sealed files checked as they are read | `fs/verity` |
 //! | `inode`, `node` | inodes and their node trees | `inode.c`, `node.c` |
 //! | `segment` | logs and valid blocks | `segment.c` |
 //! | `meta`, `checkpoint` | NAT, counters, packs | `node.c`, `checkpoint.c` |
@@ -54,6 +55,7 @@ mod options;
 mod segment;
 mod stats;
 mod sync;
+mod verity;
 mod xattr;
 
 pub use api::entry::{DirEntry, ReadDir};
@@ -70,8 +72,10 @@ pub use f2fs_format::{FileType, InodeFlags};
 pub use f2fs_offline::{FormatOptions, RootCompression};
 pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
-pub use options::{CompressDefaults, Fill, Inline, VolumeOptions};
+pub use ops::privileges::Privileges;
+pub use options::{Atime, CompressDefaults, Fill, Inline, VolumeOptions};
 pub use pagecache::CacheStats;
 pub use runtime::clock::Timestamp;
 pub use stats::{DataStats, Stats};
+pub use verity::{VerityDigest, VerityHash};
 pub use xattr::SetXattr;

@@ -74,6 +74,18 @@ impl Default for Inline {
     }
 }
 
+/// Whether reading a file or listing a directory changes its access time. Files marked `A` (`chattr`) keep theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Atime {
+    /// If it is not newer than the last change, or a day old, as Linux does by default.
+    Relatime,
+    /// Never: reading leaves the volume as it is.
+    #[default]
+    Noatime,
+    /// Always.
+    Strictatime,
+}
+
 /// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
 #[derive(Clone, Debug)]
 pub struct VolumeOptions {
@@ -101,6 +113,8 @@ pub struct VolumeOptions {
     pub inline: Inline,
     /// What to do with a cluster whose checksum is wrong.
     pub verify: Verify,
+    /// Whether reading changes access times.
+    pub atime: Atime,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Seed of inode generations; None draws one from the system.
@@ -122,6 +136,7 @@ impl Default for VolumeOptions {
             nocompress_extensions: Vec::new(),
             inline: Inline::default(),
             verify: Verify::Strict,
+            atime: Atime::default(),
             clock: Arc::new(SystemClock),
             seed: None,
         }

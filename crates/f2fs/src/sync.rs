@@ -59,6 +59,11 @@ impl Fs {
         }
     }
 
+    /// Whether one more dirty inode needs neither a checkpoint nor memory that is short.
+    pub(crate) fn has_room_for_inode(&self) -> bool {
+        !self.inodes.is_large() && !self.meta.segments.wants_checkpoint(self.dirty_bound() + 2)
+    }
+
     /// An upper bound of the node blocks that a checkpoint would write now.
     fn dirty_bound(&self) -> u64 {
         let inodes = self.dirty.lock().len() as u64;

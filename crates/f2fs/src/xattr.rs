@@ -21,6 +21,12 @@ pub enum SetXattr {
     Replace,
 }
 
+/// Whether an inode surely has no attributes: no node for them, and no header in the inline area.
+pub(crate) fn is_none(tree: &Tree) -> bool {
+    let has_header = |area: &[u8]| area.iter().take(4).any(|&b| b != 0);
+    tree.inode.xattr_nid().is_none() && !tree.inode.inline_xattr().is_some_and(has_header)
+}
+
 /// All attributes of an inode.
 pub(crate) fn load(fs: &Fs, tree: &mut Tree) -> Result<Vec<XattrEntry>> {
     let mut stream = tree

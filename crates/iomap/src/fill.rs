@@ -62,8 +62,7 @@ fn start_extent<O: ReadOps>(
     for gap in reading.folio().uptodate().gaps(part.clone()) {
         let range = reading.begin_range(gap);
         if iomap.is_zero() {
-            range.target().fill(0);
-            range.complete(Ok(()));
+            ops.read_zeros(range)?;
         } else {
             ops.read_folio_range(iomap, range, batch)?;
         }

@@ -53,6 +53,13 @@ pub trait ReadOps: IomapOps {
         batch: &mut ReadBatch<'_>,
     ) -> Result<(), Self::Error>;
 
+    /// Fills a range of one folio from an extent that is zero, and ends it.
+    fn read_zeros(&self, range: RangeRead) -> Result<(), Self::Error> {
+        range.target().fill(0);
+        range.complete(Ok(()));
+        Ok(())
+    }
+
     /// Hands a bio to the device.
     fn submit(&self, bio: Bio);
 }

@@ -200,7 +200,7 @@ fn apply(
 
 fn compressed(volume: &Volume, path: &Path, chosen: Option<RootCompression>) -> Result<()> {
     match volume.set_compression(path, chosen.map(defaults_of)) {
-        Err(f2fs::Error::NotPermitted(why)) if why.contains("empty") => Err(Failure::at(
+        Err(f2fs::Error::Invalid(why)) if why.contains("empty") => Err(Failure::at(
             path,
             format!("{why}; put it again with 'f2fs put --compress' or '--no-compress'"),
         )),

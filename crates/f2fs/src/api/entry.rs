@@ -2,6 +2,7 @@
 
 use crate::dir;
 use crate::error::Result;
+use crate::ops::access_time::note_access;
 use crate::ops::handle::OpenInode;
 use f2fs_format::FileType;
 use std::collections::VecDeque;
@@ -61,6 +62,7 @@ impl ReadDir {
     fn fetch(&mut self) -> Result<()> {
         let _shared = self.dir.inode.rwsem.read();
         let listed = dir::list(&self.dir.fs, &self.dir.inode, self.next, BATCH)?;
+        note_access(&self.dir.fs, &self.dir.inode);
         self.ended = listed.is_empty();
         for step in listed {
             self.next = step.next;

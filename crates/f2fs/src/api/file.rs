@@ -6,8 +6,10 @@ use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::ops::attr::SetAttr;
 use crate::ops::handle::OpenInode;
+use crate::ops::privileges::{Privileges, kill_privileges};
 use crate::ops::{attr, file};
 use crate::sync::sync_file;
+use crate::verity::{self, VerityDigest};
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -110,9 +112,21 @@ impl File {
         Metadata::of(&self.open.inode)
     }
 
+    /// What fs-verity measures (`FS_IOC_MEASURE_VERITY`); None if the file is not sealed.
+    pub fn verity_digest(&self) -> Result<Option<VerityDigest>> {
+        let verity = verity::of(&self.open.fs, &self.open.inode)?;
+        Ok(verity.map(|verity| verity.measurement()))
+    }
+
     /// How its clusters are stored; None if it is not compressed. Reads the file's address slots.
     pub fn clusters(&self) -> Result<Option<ClusterCounts>> {
         count_clusters(&self.open.fs, &self.open.inode)
+    }
+
+    /// Takes set-id bits and the capability from the file, as a write or a truncation does in Linux. The engine does
+    /// not know who writes, so whoever does calls this.
+    pub fn kill_privileges(&self, what: Privileges) -> Result<()> {
+        kill_privileges(&self.open.fs, &self.open.inode, what)
     }
 
     /// Changes mode, owner or times.

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeInfo};
 use crate::node::Span;
+use crate::ops::fileattr;
 use f2fs_codec::CompressAlgorithm;
 use f2fs_format::{Advise, ClusterSlots, FileType, InlineFlags, InodeFlags};
 use runtime::clock::Timestamp;
@@ -132,6 +133,11 @@ impl Metadata {
     /// Flags that `chattr` knows.
     pub fn flags(&self) -> InodeFlags {
         self.info.flags
+    }
+
+    /// The word of `FS_IOC_GETFLAGS`: those flags, and states such as encryption.
+    pub fn flag_word(&self) -> u32 {
+        fileattr::word_of(&self.info)
     }
 
     /// Whether its content is encrypted.

@@ -6,13 +6,13 @@ use super::open_options::OpenOptions;
 use crate::dir;
 use crate::error::{Error, Result};
 use crate::inode::NewFile;
-use crate::ops::attr::{self, SetAttr, Toggle};
+use crate::ops::access_time::note_access;
+use crate::ops::attr::{self, SetAttr};
 use crate::ops::exchange::exchange;
-use crate::ops::file;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Name, Remove, RenameTo};
-use crate::ops::{path, tmpfile};
-use crate::options::CompressDefaults;
+use crate::ops::privileges::{Privileges, kill_privileges};
+use crate::ops::{file, fileattr, path, tmpfile};
 use crate::xattr::SetXattr;
 use f2fs_format::{FileType, InodeFlags};
 
@@ -32,6 +32,8 @@ pub struct NewNode<'a> {
     pub file_type: FileType,
     /// Permission bits as asked for (12 bits).
     pub permissions: u16,
+    /// Those to leave out, unless the directory has a default access list.
+    pub umask: u16,
     /// Owner.
     pub uid: u32,
     /// Group; a set-group-id directory passes on its own instead.
@@ -164,6 +166,7 @@ impl Node {
                 let whiteout = NewNode {
                     file_type: FileType::CharDevice,
                     permissions: 0,
+                    umask: 0,
                     uid,
                     gid,
                     device: Some((0, 0)),
@@ -186,6 +189,7 @@ impl Node {
         self.open.inode.check_dir()?;
         let _shared = self.open.inode.rwsem.read();
         let listed = dir::list(&self.open.fs, &self.open.inode, from, max)?;
+        note_access(&self.open.fs, &self.open.inode);
         let step = |listed: dir::Listed| NodeStep {
             entry: listed.record.map(|record| NodeEntry {
                 name: record.name,
@@ -226,14 +230,14 @@ impl Node {
         attr::set_flags(&self.open.fs, &self.open.inode, set, clear)
     }
 
-    /// Turns compression on or off; see [`crate::Volume::set_compression`].
-    pub fn set_compression(&self, compress: Option<CompressDefaults>) -> Result<()> {
-        attr::set_compression(&self.open.fs, &self.open.inode, compress)
+    /// Sets all flags by the system's word (`FS_IOC_SETFLAGS`); [`Metadata::flag_word`] reads it.
+    pub fn set_flag_word(&self, word: u32) -> Result<()> {
+        fileattr::set_word(&self.open.fs, &self.open.inode, word)
     }
 
-    /// Keeps new files of a directory uncompressed, or no longer.
-    pub fn set_nocompress(&self, on: Toggle) -> Result<()> {
-        attr::set_nocompress(&self.open.fs, &self.open.inode, on)
+    /// Takes set-id bits and the capability, as a write or a truncation does in Linux.
+    pub fn kill_privileges(&self, what: Privileges) -> Result<()> {
+        kill_privileges(&self.open.fs, &self.open.inode, what)
     }
 
     /// Names of the extended attributes.
@@ -262,6 +266,7 @@ impl NewNode<'_> {
         NewFile {
             file_type: self.file_type,
             permissions: self.permissions,
+            umask: self.umask,
             uid: self.uid,
             gid: self.gid,
             device: self.device,

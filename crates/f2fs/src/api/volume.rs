@@ -15,6 +15,7 @@ use crate::meta;
 use crate::ops::attr::{self, SetAttr, Toggle};
 use crate::ops::exchange::exchange;
 use crate::ops::file;
+use crate::ops::fileattr;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
@@ -243,6 +244,7 @@ impl Volume {
         let new = NewFile {
             file_type,
             permissions,
+            umask: 0,
             uid,
             gid,
             device,
@@ -453,6 +455,12 @@ impl Volume {
         attr::set_flags(&self.fs, &open.inode, set, clear)
     }
 
+    /// Gives a file all the flags of a word, as `FS_IOC_SETFLAGS` does: see [`Metadata::flag_word`].
+    pub fn set_flag_word(&self, path: impl AsRef<Path>, word: u32) -> Result<()> {
+        let open = self.resolve(path.as_ref(), Final::Keep)?;
+        fileattr::set_word(&self.fs, &open.inode, word)
+    }
+
     /// Turns compression on (`chattr +c`) or off. A file must be empty; a directory passes it on to new files.
     pub fn set_compression(
         &self,
@@ -518,6 +526,12 @@ impl Volume {
     /// Compression of files that are marked for it without saying how.
     pub fn compress_defaults(&self) -> CompressDefaults {
         self.fs.options.compress
+    }
+
+    /// The engine below, for its own tests.
+    #[cfg(test)]
+    pub(crate) fn fs(&self) -> &Arc<Fs> {
+        &self.fs
     }
 
     /// Space now.

@@ -12,6 +12,7 @@ use crate::data::ops::DataOps;
 use crate::error::{Error, Result};
 use crate::node::Span;
 use crate::stats;
+use crate::verity::{self, Check};
 use blockdev::{Bio, DeviceError};
 use f2fs_codec::{CodecParams, Verify};
 use f2fs_format::{BLOCK_SIZE, BlockAddr, ClusterSlots, Ino};
@@ -31,6 +32,8 @@ struct Cluster {
     index: u64,
     blocks: Vec<BlockAddr>,
     target: RangeRead,
+    /// What its bytes must match, in a sealed file.
+    check: Option<Check>,
 }
 
 /// What every decode job of a file needs.
@@ -54,6 +57,7 @@ pub(super) fn read_clusters(ops: &DataOps<'_>, mut range: RangeRead) -> Result<(
         verify: ops.fs.options.verify,
         codecs: Arc::clone(&ops.fs.codecs),
     };
+    let verity = verity::of(ops.fs, ops.inode)?;
     let mut group = Vec::new();
     let mut group_blocks = 0;
     loop {
@@ -70,10 +74,15 @@ pub(super) fn read_clusters(ops: &DataOps<'_>, mut range: RangeRead) -> Result<(
             group_blocks = 0;
         }
         group_blocks += blocks.len();
+        let pages = target.first_page()..target.first_page() + target.blocks().len() as u64;
+        let check = verity
+            .as_ref()
+            .map(|v| v.check_of(ops.fs, ops.inode, pages));
         group.push(Cluster {
             index,
             blocks,
             target,
+            check,
         });
         match rest {
             Some(rest) => range = rest,
@@ -211,5 +220,8 @@ fn decode_cluster(decode: &Decode, buffer: &Arc<Buffer>, bytes: Range<usize>, cl
         tracing::warn!(%error, "cluster does not decode");
         Arc::new(error) as FolioError
     });
-    cluster.target.complete(result);
+    match cluster.check {
+        Some(check) if result.is_ok() => check.finish(cluster.target),
+        _ => cluster.target.complete(result),
+    }
 }

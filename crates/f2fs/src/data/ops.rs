@@ -9,6 +9,7 @@ use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use crate::options::Fill;
 use crate::stats;
+use crate::verity;
 use blockdev::{Bio, DeviceError};
 use iomap::{Intent, Iomap, IomapKind, IomapOps, ReadBatch, ReadOps, WriteOps};
 use pagecache::{FolioError, LockedFolio, Mapping, RangeRead};
@@ -130,7 +131,10 @@ impl ReadOps for DataOps<'_> {
                 let device_pos = iomap
                     .device_pos(pos)
                     .expect("a mapped extent has a position");
-                batch.push(device_pos, range);
+                match verity::of(self.fs, self.inode)? {
+                    Some(verity) => verity::read_checked(self, &verity, device_pos, range),
+                    None => batch.push(device_pos, range),
+                }
                 Ok(())
             }
             IomapKind::Compressed => cluster_read::read_clusters(self, range),
@@ -140,6 +144,20 @@ impl ReadOps for DataOps<'_> {
             }
             IomapKind::Hole | IomapKind::Delalloc => unreachable!("the engine fills zeros itself"),
         }
+    }
+
+    /// Zeros of a sealed file are checked as all its bytes are.
+    fn read_zeros(&self, range: RangeRead) -> Result<(), Error> {
+        range.target().fill(0);
+        match verity::of(self.fs, self.inode)? {
+            Some(verity) => {
+                let pages = range.first_page()..range.first_page() + range.blocks().len() as u64;
+                let check = verity.check_of(self.fs, self.inode, pages);
+                check.start(&self.fs.codecs.workers, range);
+            }
+            None => range.complete(Ok(())),
+        }
+        Ok(())
     }
 
     fn submit(&self, bio: Bio) {

@@ -15,6 +15,8 @@ pub(crate) struct NewFile<'a> {
     pub(crate) file_type: FileType,
     /// Permission bits, without the type.
     pub(crate) permissions: u16,
+    /// Permission bits to leave out, unless the directory has a default access list (umask(2)).
+    pub(crate) umask: u16,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     /// Major and minor number of a character or block device.

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::locks;
 use crate::node::Tree;
+use crate::verity::Seal;
 use f2fs_codec::CodecParams;
 use f2fs_format::{FileType, Ino, InodeBlock};
 use pagecache::{Mapping, Orders};
@@ -43,6 +44,8 @@ pub(crate) struct Inode {
     pub(crate) rwsem: RwLock<()>,
     pub(crate) tree: Mutex<Tree>,
     pub(crate) mapping: Arc<Mapping>,
+    /// What a sealed file is checked against.
+    pub(crate) seal: Option<Seal>,
     clusters: Mutex<Option<ClusterLayout>>,
     size: AtomicU64,
     cookie: AtomicU64,
@@ -61,6 +64,7 @@ impl Inode {
             file_type,
             rwsem: RwLock::new(locks::INODE, ()),
             mapping: Mapping::new(&fs.cache, orders(fs, clusters, file_type)),
+            seal: Seal::of(&block),
             clusters: Mutex::new(Rank::LEAF, clusters),
             size: AtomicU64::new(block.size()),
             cookie: AtomicU64::new(0),

@@ -1,6 +1,7 @@
 //! Attributes: mode, owner, times, flags, compression, extended attributes.
 
 use super::file::check_changeable;
+use super::privileges::{self, Privileges};
 use crate::acl::AccessList;
 use crate::data::policy;
 use crate::error::{Error, Result};
@@ -10,14 +11,15 @@ use crate::node::Tree;
 use crate::options::CompressDefaults;
 use crate::xattr::{self, SetXattr};
 use f2fs_format::xattr::{
-    INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_USER, INDEX_VERITY,
-    full_name, split_name,
+    INDEX_ADVISE, INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_USER,
+    INDEX_VERITY, full_name, split_name,
 };
-use f2fs_format::{Features, FileType, InlineFlags, InodeFlags};
+use f2fs_format::{Advise, Features, FileType, InlineFlags, InodeFlags};
 use runtime::clock::Timestamp;
 use std::sync::Arc;
 
-/// Changes to the attributes of one inode; `None` leaves a field as it is.
+/// Changes to the attributes of one inode; `None` leaves a field as it is. A new owner or group takes set-id bits and
+/// capabilities from what is no directory (chown(2)); new permissions count after that.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetAttr {
     /// Permission bits with set-id and sticky bits (12 bits).
@@ -30,6 +32,8 @@ pub struct SetAttr {
     pub accessed: Option<Timestamp>,
     /// Modification time.
     pub modified: Option<Timestamp>,
+    /// Change time; the time of this change if it is not given.
+    pub changed: Option<Timestamp>,
 }
 
 impl SetAttr {
@@ -40,33 +44,54 @@ impl SetAttr {
             && self.gid.is_none()
             && self.accessed.is_none()
             && self.modified.is_none()
+            && self.changed.is_none()
     }
 }
 
 /// Permission bits of a mode.
 const PERMISSIONS: u16 = 0o7777;
+/// Most nanoseconds of a time.
+const NANOS_MAX: u32 = 999_999_999;
 /// Those that an access list stands for.
 const RWX: u16 = 0o777;
 
 /// Changes something in the inode block, inside an operation, and sets the change time.
-fn change<R>(fs: &Fs, inode: &Arc<Inode>, edit: impl FnOnce(&mut Tree) -> Result<R>) -> Result<R> {
+pub(super) fn change<R>(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    edit: impl FnOnce(&mut Tree) -> Result<R>,
+) -> Result<R> {
+    change_untimed(fs, inode, |tree| {
+        let result = edit(tree)?;
+        tree.inode_mut().set_ctime(to_disk(fs.now()));
+        Ok(result)
+    })
+}
+
+/// Changes something in the inode block, inside an operation.
+fn change_untimed<R>(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    edit: impl FnOnce(&mut Tree) -> Result<R>,
+) -> Result<R> {
     fs.check_writable()?;
     fs.balance()?;
     let _alone = inode.rwsem.write();
     let _op = fs.start_op();
-    let now = to_disk(fs.now());
-    let mut tree = inode.tree.lock();
-    let result = edit(&mut tree)?;
-    tree.inode_mut().set_ctime(now);
-    drop(tree);
+    let result = edit(&mut inode.tree.lock())?;
     fs.note_dirty(inode);
     Ok(result)
 }
 
 /// Sets mode, owner and times.
 pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()> {
+    check_times(set)?;
     check_mutable(inode)?;
-    change(fs, inode, |tree| {
+    change_untimed(fs, inode, |tree| {
+        let is_new_owner = set.uid.is_some() || set.gid.is_some();
+        if is_new_owner && !inode.is_dir() {
+            privileges::kill(fs, tree, Privileges::All)?;
+        }
         if let Some(permissions) = set.permissions {
             if let Some(mut list) = load_list(fs, tree, INDEX_POSIX_ACL_ACCESS)? {
                 list.set_mode_bits(permissions);
@@ -88,8 +113,20 @@ pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()>
         if let Some(time) = set.modified {
             block.set_mtime(to_disk(time));
         }
+        block.set_ctime(to_disk(set.changed.unwrap_or_else(|| fs.now())));
         Ok(())
     })
+}
+
+/// Refuses times that would not come back as they are.
+fn check_times(set: &SetAttr) -> Result<()> {
+    let times = [set.accessed, set.modified, set.changed];
+    if times.into_iter().flatten().any(|t| t.nanos > NANOS_MAX) {
+        return Err(Error::Invalid(
+            "a time with a second's worth of nanoseconds",
+        ));
+    }
+    Ok(())
 }
 
 /// Immutable and append-only files keep their attributes; other obstacles to writing do not matter here.
@@ -102,7 +139,7 @@ fn check_mutable(inode: &Inode) -> Result<()> {
 }
 
 /// Flags that users may change as they are.
-const PLAIN_FLAGS: InodeFlags = InodeFlags::SYNC
+pub(super) const PLAIN_FLAGS: InodeFlags = InodeFlags::SYNC
     .union(InodeFlags::IMMUTABLE)
     .union(InodeFlags::APPEND)
     .union(InodeFlags::NODUMP)
@@ -113,14 +150,15 @@ const PLAIN_FLAGS: InodeFlags = InodeFlags::SYNC
 /// Those of them that only directories have.
 const DIR_FLAGS: InodeFlags = InodeFlags::DIRSYNC.union(InodeFlags::PROJINHERIT);
 
-/// Sets and clears flags other than compression.
+/// Sets and clears flags. Turning compression on and off is more than a flag: see [`set_compression`].
 pub(crate) fn set_flags(
     fs: &Fs,
     inode: &Arc<Inode>,
     set: InodeFlags,
     clear: InodeFlags,
 ) -> Result<()> {
-    if !PLAIN_FLAGS.contains(set | clear) {
+    let known = PLAIN_FLAGS | InodeFlags::NOCOMP;
+    if !known.contains(set | clear) {
         return Err(Error::Invalid("a flag that cannot be changed this way"));
     }
     if !inode.is_dir() && set.intersects(DIR_FLAGS) {
@@ -130,6 +168,9 @@ pub(crate) fn set_flags(
     }
     change(fs, inode, |tree| {
         let flags = (tree.inode.flags() - clear) | set;
+        if flags.contains(InodeFlags::COMPR | InodeFlags::NOCOMP) {
+            return Err(Error::Invalid("the file is marked for compression"));
+        }
         tree.inode_mut().set_flags(flags);
         Ok(())
     })
@@ -164,7 +205,7 @@ pub(crate) fn set_compression(
     change(fs, inode, |tree| {
         let is_file = inode.file_type == FileType::Regular;
         if is_file && (inode.size() > 0 || has_blocks(tree)) {
-            return Err(Error::NotPermitted(
+            return Err(Error::Invalid(
                 "compression of a file changes only while it is empty",
             ));
         }
@@ -192,17 +233,11 @@ fn has_blocks(tree: &Tree) -> bool {
 
 /// Marks files of a directory to stay uncompressed, or no longer.
 pub(crate) fn set_nocompress(fs: &Fs, inode: &Arc<Inode>, on: Toggle) -> Result<()> {
-    change(fs, inode, |tree| {
-        let flags = match on {
-            Toggle::On if tree.inode.flags().contains(InodeFlags::COMPR) => {
-                return Err(Error::Invalid("the file is marked for compression"));
-            }
-            Toggle::On => tree.inode.flags() | InodeFlags::NOCOMP,
-            Toggle::Off => tree.inode.flags() - InodeFlags::NOCOMP,
-        };
-        tree.inode_mut().set_flags(flags);
-        Ok(())
-    })
+    let (none, mark) = (InodeFlags::empty(), InodeFlags::NOCOMP);
+    match on {
+        Toggle::On => set_flags(fs, inode, mark, none),
+        Toggle::Off => set_flags(fs, inode, none, mark),
+    }
 }
 
 /// A mark that is set or cleared.
@@ -228,6 +263,9 @@ pub(crate) fn list_xattrs(fs: &Fs, inode: &Inode) -> Result<Vec<Vec<u8>>> {
 pub(crate) fn get_xattr(fs: &Fs, inode: &Inode, name: &str) -> Result<Vec<u8>> {
     let (index, name) = known_name(name)?;
     let mut tree = inode.tree.lock();
+    if index == INDEX_ADVISE {
+        return Ok(vec![tree.inode.advise().bits()]);
+    }
     let entries = xattr::load(fs, &mut tree)?;
     let entry = entries
         .into_iter()
@@ -251,6 +289,9 @@ pub(crate) fn set_xattr(
     let (index, name) = known_name(name)?;
     check_mutable(inode)?;
     check_holder(inode, index)?;
+    if index == INDEX_ADVISE {
+        return set_advise(fs, inode, value);
+    }
     if !is_acl(index) {
         return change(fs, inode, |tree| {
             xattr::change(fs, tree, (index, name.as_bytes()), Some(value), how)
@@ -270,6 +311,20 @@ pub(crate) fn set_xattr(
         )?;
         let mode = tree.inode.mode() & !RWX | list.mode_bits();
         tree.inode_mut().set_mode(mode);
+        Ok(())
+    })
+}
+
+/// Sets the hints of how long the data lives; its other bits are states (kernel: `f2fs_xattr_advise_set`).
+fn set_advise(fs: &Fs, inode: &Arc<Inode>, value: &[u8]) -> Result<()> {
+    let hints = Advise::COLD | Advise::HOT;
+    let new = Advise::from_bits_retain(value.first().copied().unwrap_or(0));
+    if !hints.contains(new) {
+        return Err(Error::Invalid("a hint that nobody may set"));
+    }
+    change_untimed(fs, inode, |tree| {
+        let advise = (tree.inode.advise() - hints) | new;
+        tree.inode_mut().set_advise(advise);
         Ok(())
     })
 }
@@ -318,9 +373,13 @@ fn load_list(fs: &Fs, tree: &mut Tree, index: u8) -> Result<Option<AccessList>> 
         .transpose()
 }
 
-/// Gives a new inode what its directory's default access list says (kernel: `f2fs_init_acl`).
-pub(crate) fn inherit_list(fs: &Fs, parent: &Inode, inode: &Inode) -> Result<()> {
+/// Gives a new inode what its directory's default access list says, or takes the bits of `umask` if there is none
+/// (kernel: `f2fs_init_acl`).
+pub(crate) fn inherit_list(fs: &Fs, parent: &Inode, inode: &Inode, umask: u16) -> Result<()> {
     let Some(default) = load_list(fs, &mut parent.tree.lock(), INDEX_POSIX_ACL_DEFAULT)? else {
+        let mut tree = inode.tree.lock();
+        let mode = tree.inode.mode() & !(umask & RWX);
+        tree.inode_mut().set_mode(mode);
         return Ok(());
     };
     let mut tree = inode.tree.lock();
@@ -341,6 +400,9 @@ pub(crate) fn inherit_list(fs: &Fs, parent: &Inode, inode: &Inode) -> Result<()>
 pub(crate) fn remove_xattr(fs: &Fs, inode: &Arc<Inode>, name: &str) -> Result<()> {
     let (index, name) = known_name(name)?;
     check_mutable(inode)?;
+    if index == INDEX_ADVISE {
+        return Err(Error::Invalid("the hints can be cleared, not removed"));
+    }
     change(fs, inode, |tree| {
         if is_acl(index) {
             return store_list(fs, tree, index, None);
@@ -353,8 +415,14 @@ fn is_acl(index: u8) -> bool {
     matches!(index, INDEX_POSIX_ACL_ACCESS | INDEX_POSIX_ACL_DEFAULT)
 }
 
+/// Longest name of an extended attribute, its prefix included (the system's limit).
+const XATTR_NAME_MAX: usize = 255;
+
 /// Index and stored part of a name that users may use.
 fn known_name(name: &str) -> Result<(u8, &str)> {
+    if name.len() > XATTR_NAME_MAX {
+        return Err(Error::AttributeNameTooLong);
+    }
     match split_name(name) {
         Some((INDEX_ENCRYPTION | INDEX_VERITY, _)) | None => Err(Error::Unsupported(format!(
             "the extended attribute name '{name}'"

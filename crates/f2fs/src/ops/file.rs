@@ -1,5 +1,6 @@
 //! Reading, writing and truncating files.
 
+use super::access_time::note_access;
 use crate::data::truncate;
 use crate::data::{DataOps, inline};
 use crate::error::{Error, Result};
@@ -7,6 +8,7 @@ use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::inode::to_disk;
 use crate::stats;
+use crate::verity;
 use f2fs_format::{Advise, FileType, InodeFlags};
 use pagecache::Readahead;
 use std::sync::Arc;
@@ -27,8 +29,11 @@ pub(crate) fn read_at(
     check_regular(inode)?;
     check_readable(inode)?;
     let _shared = inode.rwsem.read();
+    // A sealed file that nothing can be checked against is not read, not even where it is empty.
+    verity::of(fs, inode)?;
     let read = iomap::buffered_read(&DataOps::new(fs, inode), pos, dst, ahead)?;
     stats::add(&fs.counters.bytes_read, read as u64);
+    note_access(fs, inode);
     Ok(read)
 }
 
@@ -126,6 +131,7 @@ pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
     let mut none = Readahead::new(0);
     let len = iomap::buffered_read(&DataOps::new(fs, inode), 0, &mut target, &mut none)?;
     target.truncate(len);
+    note_access(fs, inode);
     Ok(target)
 }
 

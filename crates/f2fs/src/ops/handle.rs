@@ -31,7 +31,13 @@ impl Clone for OpenInode {
 
 impl Drop for OpenInode {
     fn drop(&mut self) {
-        if !self.inode.drop_open() || self.inode.info().links > 0 {
+        if !self.inode.drop_open() {
+            return;
+        }
+        if let Some(seal) = &self.inode.seal {
+            seal.clear();
+        }
+        if self.inode.info().links > 0 {
             return;
         }
         if !self.fs.meta.orphans.contains(self.inode.ino) {

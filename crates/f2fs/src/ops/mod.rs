@@ -8,12 +8,21 @@
 //! | [`tmpfile`] | files without a name |
 //! | [`file`] | read, write, truncate |
 //! | [`attr`] | mode, owner, times, flags, attributes |
+//! | [`privileges`] | set-id bits and capabilities that end |
+//! | [`fileattr`] | the system's word of flags |
+//! | [`access_time`] | when reading changes it |
 //! | [`handle`] | an inode that stays while it is open |
 
+pub(crate) mod access_time;
 pub(crate) mod attr;
 pub(crate) mod exchange;
 pub(crate) mod file;
+pub(crate) mod fileattr;
 pub(crate) mod handle;
 pub(crate) mod namei;
 pub(crate) mod path;
+pub(crate) mod privileges;
 pub(crate) mod tmpfile;
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,8 @@ use crate::inode::{Inode, NewFile, to_disk};
 use f2fs_format::{Advise, FileType, Ino, InodeFlags};
 use std::sync::Arc;
 
-/// Most links of one file.
-const LINKS_MAX: u32 = 65_000;
+/// Most links of one file (kernel: `F2FS_LINK_MAX`): what the field holds.
+const LINKS_MAX: u32 = u32::MAX;
 
 /// What to do if the new name of a rename exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) fn create(
     }
     .and_then(|()| match new.file_type {
         FileType::Symlink => Ok(()),
-        _ => inherit_list(fs, parent, &inode),
+        _ => inherit_list(fs, parent, &inode, new.umask),
     })
     .and_then(|()| dir::insert(fs, &op, parent, new.name, &inode));
     if let Err(error) = linked {
@@ -120,7 +120,7 @@ pub(super) fn check_parent(parent: &Inode) -> Result<()> {
 }
 
 pub(super) fn check_links(inode: &Inode) -> Result<()> {
-    if inode.tree.lock().inode.links() >= LINKS_MAX {
+    if inode.tree.lock().inode.links() == LINKS_MAX {
         Err(Error::TooManyLinks)
     } else {
         Ok(())
@@ -156,7 +156,7 @@ pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]
     }
     let now = to_disk(fs.now());
     let mut tree = inode.tree.lock();
-    let links = tree.inode.links() + 1;
+    let links = tree.inode.links().saturating_add(1);
     let advise = tree.inode.advise() | Advise::LOST_PINO;
     let block = tree.inode_mut();
     block.set_links(links);

@@ -22,8 +22,8 @@ pub(crate) fn create(fs: &Arc<Fs>, parent: &Arc<Inode>, new: &NewFile<'_>) -> Re
     check_changeable(parent)?;
     let op = fs.start_op();
     let inode = Inode::create(fs, &op, parent, new)?;
-    let listed =
-        super::attr::inherit_list(fs, parent, &inode).and_then(|()| fs.meta.orphans.add(inode.ino));
+    let listed = super::attr::inherit_list(fs, parent, &inode, new.umask)
+        .and_then(|()| fs.meta.orphans.add(inode.ino));
     if let Err(error) = listed {
         inode.free(fs, &op)?;
         return Err(error);

@@ -1,8 +1,8 @@
 //! What callers give: names, paths, volumes without room, devices that cannot be written.
 
-use crate::base::{SIZE, base, create, expected, open, options, workload};
+use crate::base::{SIZE, base, create, expected, ino, open, options, workload};
 use crate::common::noise;
-use crate::image::Image;
+use crate::image::{Image, put32};
 use crate::volume::assert_intact;
 use blockdev::MemDevice;
 use f2fs::{Error, FormatOptions, OpenOptions, Owner, SetXattr, Volume, VolumeOptions};
@@ -235,4 +235,32 @@ fn an_image_file_that_shrinks_while_it_is_open() {
             .is_err()
     );
     drop(volume);
+}
+
+/// Where an inode block counts its names.
+const LINKS: usize = 12;
+
+#[test]
+fn as_many_names_as_the_field_counts() {
+    let image = base();
+    for path in ["/plain", "/dir"] {
+        image.edit_inode(ino(path), |block| put32(block, LINKS, u32::MAX - 1));
+    }
+    let volume = open(&image, false).unwrap();
+    let links = |path: &str| volume.metadata(path).unwrap().links();
+    let owner = Owner::root(0o755);
+    volume.hard_link("/plain", "/last").unwrap();
+    volume.create_dir("/dir/last", owner).unwrap();
+    let more = volume.hard_link("/plain", "/more");
+    assert!(matches!(more, Err(Error::TooManyLinks)));
+    let more = volume.create_dir("/dir/more", owner);
+    assert!(matches!(more, Err(Error::TooManyLinks)));
+    volume.create_dir("/moved", owner).unwrap();
+    let moved = volume.rename("/moved", "/dir/moved");
+    assert!(matches!(moved, Err(Error::TooManyLinks)));
+    assert_eq!([links("/plain"), links("/dir")], [u32::MAX; 2]);
+    volume.remove_file("/last").unwrap();
+    volume.remove_dir("/dir/last").unwrap();
+    assert_eq!([links("/plain"), links("/dir")], [u32::MAX - 1; 2]);
+    volume.close().unwrap();
 }

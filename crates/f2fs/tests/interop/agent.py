@@ -196,6 +196,20 @@ def change_flags(path, on, off):
     with_file(path, do, os.O_RDONLY)
 
 
+def flag_word(path, word):
+    with_file(path, lambda fd: fcntl.ioctl(fd, 0x40086602, struct.pack("<Q", int(word, 16))), os.O_RDONLY)
+
+
+def words():
+    answer.append("== words")
+    for folder, dirs, files in os.walk(MOUNT):
+        for path in [os.path.join(folder, name) for name in dirs + files]:
+            fd = os.open(path, os.O_RDONLY)
+            word = struct.unpack_from("<I", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
+            os.close(fd)
+            answer.append(quote_from_bytes(path[len(MOUNT):]) + " word=%x" % word)
+
+
 def project(path, number):
     def do(fd):
         old = bytearray(fcntl.ioctl(fd, 0x801C581F, bytes(28)))
@@ -204,9 +218,28 @@ def project(path, number):
     with_file(path, do, os.O_RDONLY)
 
 
-def seal(path):
-    arg = struct.pack("<IIIIQIIQ", 1, 1, 4096, 0, 0, 0, 0, 0) + bytes(88)
+def seal(path, algorithm="1", block="4096", salt=""):
+    salt = ctypes.create_string_buffer(bytes.fromhex(salt), len(salt) // 2)
+    where = ctypes.addressof(salt) if len(salt) else 0
+    arg = struct.pack("<IIIIQIIQ", 1, int(algorithm), int(block), len(salt), where, 0, 0, 0) + bytes(88)
     ioctl(path, 0x40806685, arg, os.O_RDONLY)
+
+
+def measures():
+    answer.append("== measures")
+    for folder, _, files in os.walk(MOUNT):
+        for path in [os.path.join(folder, name) for name in files]:
+            fd = os.open(path, os.O_RDONLY)
+            arg = bytearray(struct.pack("<HH", 0, 64) + bytes(64))
+            try:
+                fcntl.ioctl(fd, 0xC0046686, arg, True)
+            except OSError:
+                continue
+            finally:
+                os.close(fd)
+            algorithm, size = struct.unpack_from("<HH", arg)
+            name = {1: "sha256", 2: "sha512"}[algorithm]
+            answer.append(quote_from_bytes(path[len(MOUNT):]) + " digest=%s:%s" % (name, arg[4:4 + size].hex()))
 
 
 def add_key():
@@ -279,7 +312,7 @@ COMMANDS = {
     "utime": lambda path, a, m: os.utime(at(path), ns=(int(a), int(m)), follow_symlinks=False),
     "setxattr": lambda path, name, value="": os.setxattr(at(path), name, bytes.fromhex(value), follow_symlinks=False),
     "rmxattr": lambda path, name: os.removexattr(at(path), name, follow_symlinks=False),
-    "flags": change_flags, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold,
+    "flags": change_flags, "flagword": flag_word, "measures": measures, "words": words, "project": project, "seal": seal, "key": add_key, "encrypt": encrypt, "hold": hold,
     "release": lambda path: ioctl(path, 0x8008F512), "reserve": lambda path: ioctl(path, 0x8008F513),
     "compress": lambda path: ioctl(path, 0xF518), "decompress": lambda path: ioctl(path, 0xF517),
     "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),

@@ -64,6 +64,18 @@ impl<'a> Guest<'a> {
         self
     }
 
+    /// Takes the flag word of every file as one more manifest: the field `word`.
+    pub(crate) fn words(&mut self) -> &mut Self {
+        self.manifests += 1;
+        self.then("words")
+    }
+
+    /// Takes what fs-verity measures of every sealed file as one more manifest: the field `digest`.
+    pub(crate) fn measures(&mut self) -> &mut Self {
+        self.manifests += 1;
+        self.then("measures")
+    }
+
     pub(crate) fn umount(&mut self) -> &mut Self {
         self.then("umount")
     }

@@ -14,12 +14,15 @@
 //! | `features` | volumes of every combination of features |
 //! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
 //! | `parity` | the same outcome and the same errors on both sides |
+//! | `attributes` | owners, hints, flags, far times, the room for extended attributes |
+//! | `verity` | files that the kernel sealed |
 //! | `aged` | nearly full volumes without a clean segment |
 //! | `cuts` | what a guest that was killed leaves |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod aged;
+mod attributes;
 mod cuts;
 mod engine_made;
 mod features;
@@ -31,3 +34,4 @@ mod parity;
 mod pool;
 mod rounds;
 mod tools_made;
+mod verity;

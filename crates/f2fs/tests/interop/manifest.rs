@@ -36,7 +36,7 @@ impl Manifest {
     /// The manifests in an answer of the guest.
     pub(crate) fn parse_all(text: &str) -> Vec<Self> {
         let mut all = Vec::new();
-        for line in text.lines() {
+        for line in text.lines().filter(|line| !line.is_empty()) {
             if line.starts_with("== ") {
                 all.push(Self::default());
                 continue;

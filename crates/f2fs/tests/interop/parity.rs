@@ -12,7 +12,7 @@ use testkit::fsck;
 pub(crate) const ACCESS_LIST: &str = "system.posix_acl_access";
 pub(crate) const DEFAULT_LIST: &str = "system.posix_acl_default";
 
-fn fresh_volume() -> (NamedTempFile, Volume) {
+pub(crate) fn fresh_volume() -> (NamedTempFile, Volume) {
     let image = NamedTempFile::new().unwrap();
     let format = FormatOptions {
         features: FormatOptions::SUPPORTED,
@@ -41,16 +41,22 @@ fn both_sides_do_the_same() {
     guest.then("sync").manifest().umount();
     let Some(manifests) = guest.run() else { return };
     fsck::assert_clean(image.path());
+    let (ours, theirs) = halves(&manifests[0]);
+    assert!(theirs.0.len() > 100);
+    ours.assert_same(&theirs, "done by the engine <> by the kernel");
+}
+
+/// What lies below `/e` and below `/k`, without what time and chance decide.
+pub(crate) fn halves(manifest: &Manifest) -> (Manifest, Manifest) {
     let half = |side: &str| {
-        let files = manifests[0].0.iter().filter_map(|(path, fields)| {
+        let files = manifest.0.iter().filter_map(|(path, fields)| {
             let mut fields = fields.clone();
             fields.retain(|name, _| !name.ends_with("time") && name != "generation");
             Some((path.strip_prefix(side)?.to_owned(), fields))
         });
         Manifest(files.collect())
     };
-    assert!(half("/k").0.len() > 100);
-    half("/e").assert_same(&half("/k"), "done by the engine <> by the kernel");
+    (half("/e"), half("/k"))
 }
 
 /// One of each kind of operation, in an order in which they meet all kinds of clusters.
