@@ -5,12 +5,14 @@ use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::ops::attr::SetAttr;
+use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
 use crate::ops::{attr, file};
 use crate::sync::sync_file;
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
 /// A file of a [`crate::Volume`], as in `std::fs::File`.
 ///
@@ -91,6 +93,18 @@ impl File {
             return Err(Error::NotPermitted("the file is not open for writing"));
         }
         file::set_len(&self.open.fs, &self.open.inode, size)
+    }
+
+    /// Reserves, frees, zeroes, takes out or inserts a range of bytes, as `fallocate(2)` on Linux.
+    ///
+    /// # Errors
+    /// `NoSpace` leaves nothing reserved. Taking out and inserting need whole blocks; in a compressed file, whole
+    /// clusters.
+    pub fn fallocate(&self, what: Fallocate, range: Range<u64>) -> Result<()> {
+        if !self.may_write {
+            return Err(Error::NotPermitted("the file is not open for writing"));
+        }
+        fallocate::fallocate(&self.open.fs, &self.open.inode, what, range)
     }
 
     /// Makes content and attributes durable. Reports an error of earlier writing-back once.

@@ -10,6 +10,7 @@
 //! | [`writeback`] | dirty ranges: encoder, allocator, device, address slots |
 //! | [`flush`] | writing an inode's dirty folios in batches |
 //! | [`truncate`] | changing the size |
+//! | [`fallocate`] | space without bytes: reserved ahead, freed, zeroed |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
 //! | [`codecs`] | encoders, decoders and the threads that run them |
@@ -17,6 +18,7 @@
 pub(crate) mod cluster_read;
 pub(crate) mod codecs;
 pub(crate) mod extent;
+pub(crate) mod fallocate;
 pub(crate) mod flush;
 pub(crate) mod inline;
 pub(crate) mod ops;

@@ -21,7 +21,8 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     let op = fs.start_op();
     check_limit(inode, size)?;
-    if size < inode.size() {
+    if size <= inode.size() {
+        // Also to the size it has: space reserved behind the end goes.
         shrink(fs, inode, size, &op)?;
     } else {
         grow(fs, inode, size, &op)?;

@@ -138,7 +138,7 @@ pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
     block.set_ctime(now);
 }
 
-fn check_regular(inode: &Inode) -> Result<()> {
+pub(crate) fn check_regular(inode: &Inode) -> Result<()> {
     match inode.file_type {
         FileType::Regular => Ok(()),
         FileType::Directory => Err(Error::IsADirectory),
@@ -156,7 +156,7 @@ fn check_readable(inode: &Inode) -> Result<()> {
     Ok(())
 }
 
-fn is_append_only(inode: &Inode) -> bool {
+pub(crate) fn is_append_only(inode: &Inode) -> bool {
     inode.tree.lock().inode.flags().contains(InodeFlags::APPEND)
 }
 

@@ -5,10 +5,12 @@
 //! | [`path`] | from a path to an inode |
 //! | [`namei`] | create, link, unlink, rename |
 //! | [`file`] | read, write, truncate |
+//! | [`fallocate`] | reserve, punch, zero, cut out, insert ranges |
 //! | [`attr`] | mode, owner, times, flags, attributes |
 //! | [`handle`] | an inode that stays while it is open |
 
 pub(crate) mod attr;
+pub(crate) mod fallocate;
 pub(crate) mod file;
 pub(crate) mod handle;
 pub(crate) mod namei;
