@@ -61,8 +61,13 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     if is_append_only(inode) && pos != inode.size() {
         return Err(Error::NotPermitted("the file is append-only"));
     }
-    let end = pos.checked_add(src.len() as u64).ok_or(Error::TooLarge)?;
-    truncate::check_limit(inode, end)?;
+    // As much as the file can hold; nothing at all is the error.
+    let room = truncate::size_max(inode).saturating_sub(pos);
+    if room == 0 && !src.is_empty() {
+        return Err(Error::TooLarge);
+    }
+    let src = &src[..src.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
+    let end = pos + src.len() as u64;
     make_room_inline(fs, inode, end)?;
     if pos > inode.size() {
         truncate::zero_old_end(fs, inode, pos, None)?;
