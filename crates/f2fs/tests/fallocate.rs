@@ -5,7 +5,9 @@
 mod common;
 
 use common::{assert_content, compressed, noise, pattern, reopen, volume};
-use f2fs::{CompressAlgorithm, Error, Fallocate, File, OpenOptions, RootCompression, Volume};
+use f2fs::{
+    CompressAlgorithm, Error, Fallocate, File, InodeFlags, OpenOptions, RootCompression, Volume,
+};
 use tempfile::NamedTempFile;
 use testkit::fsck::assert_clean;
 
@@ -252,4 +254,120 @@ fn refused_as_by_linux() {
     assert_eq!(try_it(Fallocate::Allocate, 5..5), 22);
     assert_eq!(try_it(Fallocate::Allocate, 0..1 << 43), 27);
     assert_eq!(try_it(Fallocate::PunchHole, 0..u64::MAX), 27);
+    for what in [Fallocate::CollapseRange, Fallocate::InsertRange] {
+        assert_eq!(try_it(what, 1..4097), 22);
+        assert_eq!(try_it(what, 0..4095), 22);
+        assert_eq!(try_it(what, 53_248..57_344), 22);
+    }
+    assert_eq!(try_it(Fallocate::CollapseRange, 45_056..53_248), 22);
+    assert_eq!(try_it(Fallocate::InsertRange, 0..4_329_687_064_576), 27);
+    let append = InodeFlags::APPEND;
+    volume.set_flags("/f", append, InodeFlags::empty()).unwrap();
+    assert_eq!(try_it(Fallocate::PunchHole, 0..4096), 1);
+    file.fallocate(Fallocate::Allocate, 0..100_000).unwrap();
+    let immutable = InodeFlags::IMMUTABLE;
+    volume.set_flags("/f", immutable, append).unwrap();
+    assert_eq!(try_it(Fallocate::Allocate, 0..4096), 1);
+}
+
+#[test]
+fn ranges_are_taken_out_and_inserted() {
+    for compress in setups() {
+        let (image, volume) = volume(64 << 20, compress);
+        let file = make(&volume, "/f");
+        let unit = compress.map_or(BLOCK, |c| BLOCK << c.log_cluster_size);
+        let mut expected = pattern(6_000_001, 2);
+        file.write_all_at(0, &expected).unwrap();
+        file.fallocate(Fallocate::PunchHole, 1_000_000..1_500_000)
+            .unwrap();
+        expected[1_000_000..1_500_000].fill(0);
+        file.fallocate(Fallocate::ZeroRange, 5_600_000..5_800_000)
+            .unwrap();
+        expected[5_600_000..5_800_000].fill(0);
+        let places = [(0, 1), (7, 3), (2, 20), (12, 5), (1, 2), (9, 9)];
+        for (n, (start, len)) in places.into_iter().enumerate() {
+            let range = start * unit..(start + len) * unit;
+            let (from, to) = (range.start as usize, range.end as usize);
+            if n % 3 == 1 {
+                file.fallocate(Fallocate::InsertRange, range).unwrap();
+                expected.splice(from..from, vec![0; to - from]);
+            } else {
+                file.fallocate(Fallocate::CollapseRange, range).unwrap();
+                expected.drain(from..to);
+            }
+            assert_eq!(file.metadata().len(), expected.len() as u64);
+            check(&image, &volume, "/f", &expected);
+            let at = 40_000 * n;
+            file.write_all_at(at as u64, &noise(20_000, n as u64))
+                .unwrap();
+            expected[at..at + 20_000].copy_from_slice(&noise(20_000, n as u64));
+        }
+        check(&image, &volume, "/f", &expected);
+        file.set_len(0).unwrap();
+        assert_eq!(file.metadata().blocks(), 0);
+        assert_eq!(file.clusters().unwrap().map_or(0, |c| c.blocks_saved), 0);
+        drop(file);
+        volume.close().unwrap();
+        assert_clean(image.path());
+    }
+}
+
+#[test]
+fn moves_reach_over_all_levels_of_a_sparse_file() {
+    let (image, volume) = volume(64 << 20, None);
+    let file = make(&volume, "/f");
+    let places = [0u64, 900, 1900, 500_000, 1_100_000, 3_000_000];
+    for (n, block) in places.iter().enumerate() {
+        file.write_all_at(block * BLOCK, &pattern(9000, n as u64))
+            .unwrap();
+    }
+    file.fallocate(Fallocate::InsertRange, 800 * BLOCK..1_000_800 * BLOCK)
+        .unwrap();
+    volume.sync().unwrap();
+    assert_clean(image.path());
+    let by = |block: u64, moved: u64| block + if block < 800 { 0 } else { moved };
+    let verify = |moved: u64| {
+        for (n, block) in places.iter().enumerate() {
+            let mut bytes = vec![0; 9000];
+            file.read_at(by(*block, moved) * BLOCK, &mut bytes).unwrap();
+            assert!(bytes == pattern(9000, n as u64), "block {block}");
+        }
+    };
+    verify(1_000_000);
+    file.fallocate(Fallocate::CollapseRange, 800 * BLOCK..1_000_750 * BLOCK)
+        .unwrap();
+    verify(50);
+    volume.sync().unwrap();
+    assert_clean(image.path());
+    volume.drop_caches();
+    verify(50);
+}
+
+/// Without a checkpoint, the volume shows the file as it was.
+#[test]
+fn a_power_cut_shows_a_move_whole_or_not_at_all() {
+    for what in [Fallocate::CollapseRange, Fallocate::InsertRange] {
+        let (image, volume) = volume(64 << 20, None);
+        let file = make(&volume, "/f");
+        let expected = pattern(3_000_000, 5);
+        file.write_all_at(0, &expected).unwrap();
+        volume.sync().unwrap();
+        file.fallocate(what, 40_960..409_600).unwrap();
+        let cut = NamedTempFile::new().unwrap();
+        std::fs::copy(image.path(), cut.path()).unwrap();
+        assert_clean(cut.path());
+        assert_content(&reopen(&cut), "/f", &expected);
+    }
+}
+
+#[test]
+fn a_move_that_finds_no_room_changes_nothing() {
+    let (image, volume) = volume(256 << 20, None);
+    let file = make(&volume, "/f");
+    let len = volume.statfs().blocks_free * BLOCK * 9 / 10;
+    let expected = pattern(len as usize, 5);
+    file.write_all_at(0, &expected).unwrap();
+    let moved = file.fallocate(Fallocate::InsertRange, 0..BLOCK);
+    assert!(matches!(moved, Err(Error::NoSpace)), "{moved:?}");
+    check(&image, &volume, "/f", &expected);
 }

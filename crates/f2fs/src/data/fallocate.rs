@@ -9,10 +9,11 @@
 //! its folios back. Each step takes OP, then TREE.
 
 use crate::data::ops::DataOps;
+use crate::data::writeback::free_old;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
-use crate::node::{Missing, Tree};
+use crate::node::{Emptied, Missing, Tree};
 use f2fs_format::{BLOCK_SIZE, Slot};
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result
         let _op = fs.start_op();
         let mut tree = inode.tree.lock();
         for run in made {
-            tree.free_blocks(fs, &run)?;
+            tree.free_blocks(fs, &run, Emptied::Free)?;
         }
     }
     reserved
@@ -52,7 +53,7 @@ pub(crate) fn free(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<(
     inode.mapping.forget_pages(blocks.clone());
     let mut tree = inode.tree.lock();
     clear_ext(&mut tree);
-    let freed = tree.free_blocks(fs, blocks);
+    let freed = tree.free_blocks(fs, blocks, Emptied::Free);
     inode.bump_cookie();
     freed
 }
@@ -145,7 +146,7 @@ pub(crate) fn make_room(fs: &Fs, nodes: u64) -> Result<()> {
 }
 
 /// Walks over the nodes that hold a range of slots; makes those that are missing.
-fn for_each_node(
+pub(super) fn for_each_node(
     fs: &Fs,
     tree: &mut Tree,
     blocks: Range<u64>,
@@ -199,10 +200,7 @@ fn unwrite_in_node(fs: &Fs, tree: &mut Tree, blocks: Range<u64>, cluster: usize)
         }
         match slot {
             Slot::Hole => continue,
-            Slot::Block(_) => {
-                let addr = fs.meta.geometry.main_addr(slot.to_raw())?;
-                fs.meta.segments.invalidate(addr)?;
-            }
+            Slot::Block(_) => free_old(fs, slot.to_raw())?,
             Slot::New | Slot::Compress => saved += u64::from(is_compressed),
         }
         slots.set(i, Slot::New.to_raw());

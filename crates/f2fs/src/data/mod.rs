@@ -11,6 +11,7 @@
 //! | [`flush`] | writing an inode's dirty folios in batches |
 //! | [`truncate`] | changing the size |
 //! | [`fallocate`] | space without bytes: reserved ahead, freed, zeroed |
+//! | [`shift`] | taking ranges out, inserting holes |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
 //! | [`codecs`] | encoders, decoders and the threads that run them |
@@ -23,6 +24,7 @@ pub(crate) mod flush;
 pub(crate) mod inline;
 pub(crate) mod ops;
 pub(crate) mod policy;
+pub(crate) mod shift;
 pub(crate) mod truncate;
 pub(crate) mod writeback;
 

@@ -19,6 +19,7 @@ use crate::data::codecs::Codecs;
 use crate::data::ops::DataOps;
 use crate::data::{extent, inline, policy};
 use crate::error::{Error, Result};
+use crate::fs::Fs;
 use crate::inode::ClusterLayout;
 use crate::node::{Missing, Span, Tree};
 use crate::segment::BlockRun;
@@ -435,7 +436,7 @@ fn wait_encoded(codecs: &Codecs, result: &Receiver<Result<Output>>) -> Result<Ou
 }
 
 /// Summary entries for `count` blocks whose slots start at a file block.
-fn add_owners(
+pub(super) fn add_owners(
     ops: &DataOps<'_>,
     tree: &mut Tree,
     first: u64,
@@ -459,7 +460,7 @@ fn commit_raw(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<()> {
         let mut slots = tree.change(ops.fs, unit.first + done as u64, Missing::Fail)?;
         let len = slots.len().min(unit.len - done);
         for i in 0..len {
-            free_old(ops, slots.get(i))?;
+            free_old(ops.fs, slots.get(i))?;
             slots.set(i, unit.blocks[done + i].get());
         }
         done += len;
@@ -478,7 +479,7 @@ fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<(
     let encoded = matches!(unit.form, Form::Encoded(_));
     let mut cut = 0;
     for i in 0..unit.len {
-        free_old(ops, slots.get(i))?;
+        free_old(ops.fs, slots.get(i))?;
         let slot = match i.checked_sub(usize::from(encoded)) {
             None => Slot::Compress,
             Some(at) => match unit.blocks.get(at) {
@@ -518,17 +519,16 @@ fn saved(slots: ClusterSlots, size: usize) -> u64 {
 }
 
 /// Frees the block that a slot named. Its count passes to the block that replaces it.
-fn free_old(ops: &DataOps<'_>, raw: u32) -> Result<()> {
+pub(super) fn free_old(fs: &Fs, raw: u32) -> Result<()> {
     match Slot::from_raw(raw) {
-        Slot::Block(_) => ops
-            .fs
+        Slot::Block(_) => fs
             .meta
             .segments
-            .invalidate(ops.fs.meta.geometry.main_addr(raw)?),
+            .invalidate(fs.meta.geometry.main_addr(raw)?),
         Slot::Hole | Slot::New | Slot::Compress => Ok(()),
     }
 }
 
-fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
+pub(super) fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
     (0..run.count).filter_map(move |i| run.start.checked_add(i))
 }

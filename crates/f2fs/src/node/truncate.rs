@@ -14,6 +14,14 @@ use std::ops::Range;
 /// Nids in an indirect node.
 const NIDS_PER_BLOCK: u64 = 1018;
 
+/// What to do with nodes that hold no slots any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emptied {
+    Free,
+    /// They are about to get slots again.
+    Keep,
+}
+
 /// A node and everything below it.
 #[derive(Clone, Copy, Debug)]
 struct Subtree {
@@ -73,17 +81,22 @@ impl Subtree {
 impl Tree {
     /// Frees every slot from file block `from` on, and the nodes that only held such slots.
     pub(crate) fn truncate(&mut self, fs: &Fs, from: u64) -> Result<()> {
-        self.free_blocks(fs, &(from..u64::MAX))
+        self.free_blocks(fs, &(from..u64::MAX), Emptied::Free)
     }
 
-    /// Frees the slots of a range of file blocks, and the nodes that lie wholly in it. A range cuts no compressed
-    /// cluster.
-    pub(crate) fn free_blocks(&mut self, fs: &Fs, blocks: &Range<u64>) -> Result<()> {
+    /// Frees the slots of a range of file blocks; `nodes` tells about the nodes that lie wholly in it. A range cuts
+    /// no compressed cluster.
+    pub(crate) fn free_blocks(
+        &mut self,
+        fs: &Fs,
+        blocks: &Range<u64>,
+        nodes: Emptied,
+    ) -> Result<()> {
         let (in_inode, in_node) = self.slots_per_node();
         self.free_slots(fs, Holder::Inode, slots_of(blocks, 0))?;
         for index in 0..5 {
             let subtree = Subtree::top(index, in_inode.into(), in_node.into());
-            self.free_child(fs, Holder::Inode, index, subtree, blocks)?;
+            self.free_child(fs, Holder::Inode, index, subtree, (blocks, nodes))?;
         }
         Ok(())
     }
@@ -105,7 +118,7 @@ impl Tree {
             start: 0,
             len: NIDS_PER_BLOCK.pow(height),
         };
-        self.free_child(fs, parent, index, subtree, &(0..u64::MAX))
+        self.free_child(fs, parent, index, subtree, (&(0..u64::MAX), Emptied::Free))
     }
 
     fn free_child(
@@ -114,7 +127,7 @@ impl Tree {
         parent: Holder,
         index: usize,
         subtree: Subtree,
-        blocks: &Range<u64>,
+        (blocks, nodes): (&Range<u64>, Emptied),
     ) -> Result<()> {
         let own = subtree.blocks();
         if own.end <= blocks.start || blocks.end <= own.start {
@@ -130,11 +143,12 @@ impl Tree {
             for i in 0..NIDS_PER_BLOCK as usize {
                 // Most lists are short; a clear pointer costs one comparison.
                 if indirect::nid(&self.cached(nid).block, i) != 0 {
-                    self.free_child(fs, Holder::Node(nid), i, subtree.child(i), blocks)?;
+                    self.free_child(fs, Holder::Node(nid), i, subtree.child(i), (blocks, nodes))?;
                 }
             }
         }
-        if blocks.start <= own.start && own.end <= blocks.end {
+        let is_empty = blocks.start <= own.start && own.end <= blocks.end;
+        if is_empty && nodes == Emptied::Free {
             self.free_node(fs, nid)?;
             self.set_child(parent, index, None);
         }

@@ -1,6 +1,7 @@
 //! Reserving, freeing, zeroing, cutting out and inserting ranges of files (`fallocate(2)`).
 
 use super::file::{check_changeable, check_regular, is_append_only, touch_modified};
+use crate::data::shift::{self, Shift};
 use crate::data::{fallocate as space, inline, truncate};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -33,6 +34,10 @@ impl Fallocate {
         matches!(self, Self::Allocate | Self::AllocateKeepSize)
     }
 
+    fn grows(self) -> bool {
+        matches!(self, Self::Allocate | Self::ZeroRange)
+    }
+
     fn keeps_size(self) -> bool {
         matches!(self, Self::AllocateKeepSize | Self::ZeroRangeKeepSize)
     }
@@ -59,6 +64,9 @@ pub(crate) fn fallocate(
     let _alone = inode.rwsem.write();
     check_allowed(inode, what)?;
     truncate::check_limit(inode, range.end)?;
+    if matches!(what, Fallocate::CollapseRange | Fallocate::InsertRange) {
+        check_movable(inode, what, &range)?;
+    }
     leave_inline(fs, inode)?;
     match what {
         Fallocate::Allocate | Fallocate::AllocateKeepSize => {
@@ -66,13 +74,12 @@ pub(crate) fn fallocate(
         }
         Fallocate::ZeroRange | Fallocate::ZeroRangeKeepSize => zero(fs, inode, &range)?,
         Fallocate::PunchHole => punch(fs, inode, &range)?,
-        Fallocate::CollapseRange | Fallocate::InsertRange => {
-            return Err(Error::Unsupported("moving parts of a file".to_owned()));
-        }
+        Fallocate::CollapseRange => collapse(fs, inode, &range)?,
+        Fallocate::InsertRange => insert(fs, inode, &range)?,
     }
     if what.keeps_size() {
         mark_kept_size(inode, range.end);
-    } else if what != Fallocate::PunchHole && range.end > inode.size() {
+    } else if what.grows() && range.end > inode.size() {
         truncate::set_size(fs, inode, range.end)?;
     }
     touch_modified(fs, inode);
@@ -91,6 +98,37 @@ fn check_allowed(inode: &Inode, what: Fallocate) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses what moves no whole blocks inside the file.
+fn check_movable(inode: &Inode, what: Fallocate, range: &Range<u64>) -> Result<()> {
+    let size = inode.size();
+    if what == Fallocate::InsertRange {
+        let len = range.end - range.start;
+        truncate::check_limit(inode, size.checked_add(len).ok_or(Error::TooLarge)?)?;
+    }
+    let behind = match what {
+        Fallocate::InsertRange => range.start,
+        _ => range.end,
+    };
+    if behind >= size {
+        return Err(Error::Invalid("the range does not end inside the file"));
+    }
+    let are_whole = |unit: u64| (range.start | range.end).is_multiple_of(unit);
+    if !are_whole(iomap::BLOCK_SIZE) {
+        return Err(Error::Invalid("only whole blocks are moved"));
+    }
+    if !are_whole(iomap::BLOCK_SIZE * cluster_blocks(inode)) {
+        return Err(Error::Unsupported(
+            "moving a part of a compressed cluster".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Blocks that are changed only together.
+fn cluster_blocks(inode: &Inode) -> u64 {
+    inode.clusters().map_or(1, |c| c.blocks)
 }
 
 /// The bytes of an inline file have no slots: they get a block.
@@ -130,7 +168,33 @@ fn zero(fs: &Fs, inode: &Arc<Inode>, range: &Range<u64>) -> Result<()> {
 
 /// The units at both ends are written anew.
 fn check_edge_room(fs: &Fs, inode: &Inode) -> Result<()> {
-    fs.check_room(2 * inode.clusters().map_or(1, |c| c.blocks))
+    fs.check_room(2 * cluster_blocks(inode))
+}
+
+fn collapse(fs: &Fs, inode: &Arc<Inode>, range: &Range<u64>) -> Result<()> {
+    let removed = blocks_of(range);
+    let change = Shift {
+        tail: removed.end..end_block(inode),
+        target: removed.start,
+        removed,
+    };
+    shift::shift(fs, inode, &change, inode.size() - (range.end - range.start))
+}
+
+fn insert(fs: &Fs, inode: &Arc<Inode>, range: &Range<u64>) -> Result<()> {
+    let hole = blocks_of(range);
+    let change = Shift {
+        removed: hole.start..hole.start,
+        tail: hole.start..end_block(inode),
+        target: hole.end,
+    };
+    shift::shift(fs, inode, &change, inode.size() + (range.end - range.start))
+}
+
+/// The block, or the first block of the cluster, behind the end of the file.
+fn end_block(inode: &Inode) -> u64 {
+    let blocks = inode.size().div_ceil(iomap::BLOCK_SIZE);
+    blocks.next_multiple_of(cluster_blocks(inode))
 }
 
 /// Notes that blocks behind the end are there on purpose (kernel: `file_set_keep_isize`).
