@@ -107,6 +107,12 @@ fn check_movable(inode: &Inode, what: Fallocate, range: &Range<u64>) -> Result<(
         let len = range.end - range.start;
         truncate::check_limit(inode, size.checked_add(len).ok_or(Error::TooLarge)?)?;
     }
+    let are_whole = |unit: u64| (range.start | range.end).is_multiple_of(unit);
+    if inode.clusters().is_some() && !are_whole(iomap::BLOCK_SIZE * cluster_blocks(inode)) {
+        return Err(Error::Unsupported(
+            "moving a part of a compressed cluster".to_owned(),
+        ));
+    }
     let behind = match what {
         Fallocate::InsertRange => range.start,
         _ => range.end,
@@ -114,14 +120,8 @@ fn check_movable(inode: &Inode, what: Fallocate, range: &Range<u64>) -> Result<(
     if behind >= size {
         return Err(Error::Invalid("the range does not end inside the file"));
     }
-    let are_whole = |unit: u64| (range.start | range.end).is_multiple_of(unit);
     if !are_whole(iomap::BLOCK_SIZE) {
         return Err(Error::Invalid("only whole blocks are moved"));
-    }
-    if !are_whole(iomap::BLOCK_SIZE * cluster_blocks(inode)) {
-        return Err(Error::Unsupported(
-            "moving a part of a compressed cluster".to_owned(),
-        ));
     }
     Ok(())
 }

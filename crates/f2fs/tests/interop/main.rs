@@ -30,4 +30,5 @@ mod ops;
 mod parity;
 mod pool;
 mod rounds;
+mod space;
 mod tools_made;

@@ -1,0 +1,1 @@
+//! Space of files, asked for and given back by both sides.
