@@ -141,6 +141,22 @@ fn dirty_bytes_do_not_come_back_into_a_hole() {
 }
 
 #[test]
+fn the_size_stays_when_its_bytes_are_dropped_before_they_are_written() {
+    for what in [Fallocate::PunchHole, Fallocate::ZeroRange] {
+        let (image, volume) = volume(64 << 20, None);
+        let file = make(&volume, "/f");
+        file.write_all_at(0, &[1; 10_000]).unwrap();
+        file.write_all_at(300_000, &[1; 10_000]).unwrap();
+        file.fallocate(what, 299_000..310_000).unwrap();
+        drop(file);
+        volume.close().unwrap();
+        let mut expected = vec![1; 310_000];
+        expected[10_000..].fill(0);
+        assert_content(&reopen(&image), "/f", &expected);
+    }
+}
+
+#[test]
 fn ranges_are_zeroed_and_stay_reserved() {
     for compress in setups() {
         let (image, volume) = volume(64 << 20, compress);

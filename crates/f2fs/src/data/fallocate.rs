@@ -8,6 +8,7 @@
 //! The caller holds the inode's lock exclusively, so nobody reads or dirties the file meanwhile; others may write
 //! its folios back. Each step takes OP, then TREE.
 
+use crate::data::flush::flush_pages;
 use crate::data::ops::DataOps;
 use crate::data::writeback::free_old;
 use crate::error::{Error, Result};
@@ -49,6 +50,7 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result
 
 /// Frees whole blocks, or whole clusters of a compressed file.
 pub(crate) fn free(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<()> {
+    settle_size(fs, inode, blocks)?;
     let _op = fs.start_op();
     inode.mapping.forget_pages(blocks.clone());
     let mut tree = inode.tree.lock();
@@ -61,6 +63,7 @@ pub(crate) fn free(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<(
 /// Makes whole blocks, or whole clusters, read as zeros without writing them: what they hold is freed, the slots stay
 /// reserved. Holes stay holes.
 pub(crate) fn unwrite(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result<()> {
+    settle_size(fs, inode, &blocks)?;
     let cluster = inode.clusters().map_or(1, |c| c.blocks) as usize;
     // Nobody makes new ones while the inode is locked.
     inode.mapping.forget_pages(blocks.clone());
@@ -70,6 +73,19 @@ pub(crate) fn unwrite(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result
             unwrite_in_node(fs, tree, part, cluster)
         })
     })
+}
+
+/// Lets the volume's size grow over blocks that are about to be dropped: no writeback of theirs will do it.
+fn settle_size(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<()> {
+    let end = inode.size().min(blocks.end * BLOCK);
+    if blocks.is_empty() || inode.tree.lock().inode.size() >= end {
+        return Ok(());
+    }
+    // The bytes before them first, so that the size never says more than there is.
+    flush_pages(fs, inode, 0..blocks.start)?;
+    let _op = fs.start_op();
+    inode.tree.lock().inode_mut().set_size(end);
+    Ok(())
 }
 
 /// Zeroes the bytes of `range` that lie outside `whole`, through their folios. Bytes behind the end of the file are

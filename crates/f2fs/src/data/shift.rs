@@ -70,7 +70,7 @@ impl Piece {
 /// Moves the tail of a file. `new_size` is the size afterwards.
 pub(crate) fn shift(fs: &Fs, inode: &Arc<Inode>, shift: &Shift, new_size: u64) -> Result<()> {
     let first = shift.removed.start.min(shift.tail.start);
-    flush_pages(fs, inode, shift.tail.start..u64::MAX)?;
+    flush_pages(fs, inode, 0..u64::MAX)?;
     make_room_for(fs, inode, shift)?;
     let op = fs.start_op();
     // Nobody makes new ones while the inode is locked.
