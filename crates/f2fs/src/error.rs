@@ -82,6 +82,9 @@ pub enum Error {
     /// The extended attributes of a file do not fit into the place for them.
     #[error("extended attributes too long")]
     AttributeTooLong,
+    /// The file is not marked for compression.
+    #[error("the file is not compressed")]
+    NotCompressed,
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
@@ -141,7 +144,7 @@ impl Error {
             Self::NotPermitted(_) => Errno::PERM,
             Self::AccessDenied(_) => Errno::ACCESS,
             Self::AttributeTooLong => Errno::TOOBIG,
-            Self::NoAttribute => Errno::NODATA,
+            Self::NoAttribute | Self::NotCompressed => Errno::NODATA,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,
             Self::Resources(_) => Errno::NOMEM,

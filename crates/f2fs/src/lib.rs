@@ -70,7 +70,7 @@ pub use f2fs_offline::{FormatOptions, RootCompression};
 pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
 pub use ops::fallocate::Fallocate;
-pub use options::{CompressDefaults, Fill, VolumeOptions};
+pub use options::{CompressDefaults, CompressMode, Fill, VolumeOptions};
 pub use pagecache::CacheStats;
 pub use runtime::clock::Timestamp;
 pub use stats::{DataStats, Stats};

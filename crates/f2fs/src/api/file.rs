@@ -20,7 +20,7 @@ use std::ops::Range;
 /// [`crate::Volume::close`]; dropping a file does not write it. Several threads may use `read_at` and `write_at`.
 #[derive(Debug)]
 pub struct File {
-    open: OpenInode,
+    pub(super) open: OpenInode,
     may_read: bool,
     may_write: bool,
     append: bool,
@@ -52,6 +52,14 @@ impl File {
         }
     }
 
+    pub(super) fn check_may_write(&self) -> Result<()> {
+        if self.may_write {
+            Ok(())
+        } else {
+            Err(Error::NotPermitted("the file is not open for writing"))
+        }
+    }
+
     /// Reads at byte `pos`; fewer bytes than asked at the end of the file.
     pub fn read_at(&self, pos: u64, dst: &mut [u8]) -> Result<usize> {
         if !self.may_read {
@@ -66,9 +74,7 @@ impl File {
 
     /// Writes at byte `pos`; the number of bytes written, fewer than given only if the volume is full.
     pub fn write_at(&self, pos: u64, src: &[u8]) -> Result<usize> {
-        if !self.may_write {
-            return Err(Error::NotPermitted("the file is not open for writing"));
-        }
+        self.check_may_write()?;
         let pos = if self.append {
             self.open.inode.size()
         } else {
@@ -89,9 +95,7 @@ impl File {
 
     /// Cuts or extends the file. What is added is a hole.
     pub fn set_len(&self, size: u64) -> Result<()> {
-        if !self.may_write {
-            return Err(Error::NotPermitted("the file is not open for writing"));
-        }
+        self.check_may_write()?;
         file::set_len(&self.open.fs, &self.open.inode, size)
     }
 
@@ -101,9 +105,7 @@ impl File {
     /// `NoSpace` leaves nothing reserved. Taking out and inserting need whole blocks; in a compressed file, whole
     /// clusters.
     pub fn fallocate(&self, what: Fallocate, range: Range<u64>) -> Result<()> {
-        if !self.may_write {
-            return Err(Error::NotPermitted("the file is not open for writing"));
-        }
+        self.check_may_write()?;
         fallocate::fallocate(&self.open.fs, &self.open.inode, what, range)
     }
 

@@ -11,6 +11,7 @@
 //! | [`flush`] | writing an inode's dirty folios in batches |
 //! | [`truncate`] | changing the size |
 //! | [`fallocate`] | space without bytes: reserved ahead, freed, zeroed |
+//! | [`compress`] | blocks that clusters save, released and reserved; clusters in the other form |
 //! | [`shift`] | taking ranges out, inserting holes |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
@@ -18,6 +19,7 @@
 
 pub(crate) mod cluster_read;
 pub(crate) mod codecs;
+pub(crate) mod compress;
 pub(crate) mod extent;
 pub(crate) mod fallocate;
 pub(crate) mod flush;

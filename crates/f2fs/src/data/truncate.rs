@@ -14,7 +14,6 @@ use crate::node::{Span, Tree};
 use f2fs_format::node::ADDRS_PER_BLOCK;
 use f2fs_format::path::mappable_blocks;
 use f2fs_format::{BLOCK_SIZE, ClusterSlots, InlineFlags, Slot};
-use std::ops::Range;
 use std::sync::Arc;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
@@ -99,7 +98,7 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
         iomap::zero_range(&ops, size..(blocks * BLOCK).min(inode.size()))?;
     }
     if let Some(first) = cut {
-        dirty_whole(&ops, first..blocks)?;
+        iomap::rewrite_range(&ops, first * BLOCK..blocks * BLOCK)?;
     }
     let old_size = inode.size();
     inode.set_size(size);
@@ -156,20 +155,6 @@ fn forget_release(tree: &mut Tree) {
         let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
         tree.inode_mut().set_inline(inline);
     }
-}
-
-/// Reads blocks into the cache and marks them dirty, so that they are written anew.
-fn dirty_whole(ops: &DataOps<'_>, blocks: Range<u64>) -> Result<()> {
-    // Rewriting the bytes that are there is the one way bytes enter a file.
-    let len = ((blocks.end - blocks.start) * BLOCK) as usize;
-    let mut bytes = vec![0; len];
-    let start = blocks.start * BLOCK;
-    let mut no_ahead = pagecache::Readahead::new(0);
-    let read = iomap::buffered_read(ops, start, &mut bytes, &mut no_ahead)?;
-    bytes.truncate(read);
-    iomap::buffered_write(ops, start..start + read as u64, &mut &bytes[..])
-        .map(|_| ())
-        .map_err(|(_, error)| error)
 }
 
 fn shrink_inline(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {

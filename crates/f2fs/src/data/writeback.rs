@@ -20,8 +20,9 @@ use crate::data::ops::DataOps;
 use crate::data::{extent, inline, policy};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
-use crate::inode::ClusterLayout;
+use crate::inode::{ClusterForm, ClusterLayout};
 use crate::node::{Missing, Span, Tree};
+use crate::options::CompressMode;
 use crate::segment::BlockRun;
 use crate::stats;
 use blockdev::BioVec;
@@ -88,6 +89,15 @@ impl<'a> DataWriteback<'a> {
             units: Vec::new(),
             next_cluster: 0,
         }
+    }
+
+    /// The form of whole clusters, now: it may be decided while a batch is gathered.
+    fn form(&self) -> ClusterForm {
+        let by_volume = match self.ops.fs.options.compress_mode {
+            CompressMode::Fs => ClusterForm::Compressed,
+            CompressMode::User => ClusterForm::Raw,
+        };
+        self.ops.inode.form().unwrap_or(by_volume)
     }
 
     /// Blocks of the file that lie before its end.
@@ -167,7 +177,8 @@ impl<'a> DataWriteback<'a> {
         let blocks = blocks_in(folio, cluster);
         let is_whole = folio.is_uptodate(blocks.clone());
         let is_inside = cluster.end <= size_blocks;
-        if is_inside && is_whole && (is_compressed || !has_holes) {
+        let may_encode = is_inside && self.form() == ClusterForm::Compressed;
+        if may_encode && is_whole && (is_compressed || !has_holes) {
             return Ok(Some(Kind::Cluster(self.start_encode(
                 folio,
                 blocks,

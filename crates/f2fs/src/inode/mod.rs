@@ -35,6 +35,14 @@ pub(crate) struct ClusterLayout {
     pub(crate) blocks: u64,
 }
 
+/// How a writeback stores whole clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClusterForm {
+    /// Compressed where that saves a block.
+    Compressed,
+    Raw,
+}
+
 /// One file, directory or special file of an open volume.
 #[derive(Debug)]
 pub(crate) struct Inode {
@@ -44,6 +52,7 @@ pub(crate) struct Inode {
     pub(crate) tree: Mutex<Tree>,
     pub(crate) mapping: Arc<Mapping>,
     clusters: Mutex<Option<ClusterLayout>>,
+    form: Mutex<Option<ClusterForm>>,
     size: AtomicU64,
     cookie: AtomicU64,
     listed_dirty: AtomicBool,
@@ -61,6 +70,7 @@ impl Inode {
             rwsem: RwLock::new(locks::INODE, ()),
             mapping: Mapping::new(&fs.cache, orders(fs, clusters, file_type)),
             clusters: Mutex::new(Rank::LEAF, clusters),
+            form: Mutex::new(Rank::LEAF, None),
             size: AtomicU64::new(block.size()),
             cookie: AtomicU64::new(0),
             tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
@@ -83,6 +93,16 @@ impl Inode {
     /// Compression clusters, if the file has them.
     pub(crate) fn clusters(&self) -> Option<ClusterLayout> {
         *self.clusters.lock()
+    }
+
+    /// The form that its clusters are written in, if not the volume's.
+    pub(crate) fn form(&self) -> Option<ClusterForm> {
+        *self.form.lock()
+    }
+
+    /// Decides the form of its clusters against the volume's, or no longer.
+    pub(crate) fn set_form(&self, form: Option<ClusterForm>) {
+        *self.form.lock() = form;
     }
 
     /// Takes over changed compression attributes. The file has no blocks and no cached bytes.

@@ -38,7 +38,11 @@ const PERMISSIONS: u16 = 0o7777;
 const RWX: u16 = 0o777;
 
 /// Changes something in the inode block, inside an operation, and sets the change time.
-fn change<R>(fs: &Fs, inode: &Arc<Inode>, edit: impl FnOnce(&mut Tree) -> Result<R>) -> Result<R> {
+pub(super) fn change<R>(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    edit: impl FnOnce(&mut Tree) -> Result<R>,
+) -> Result<R> {
     fs.check_writable()?;
     fs.balance()?;
     let _alone = inode.rwsem.write();
@@ -174,7 +178,7 @@ pub(crate) fn set_compression(
 }
 
 /// Whether the file has blocks beside its inode and its attribute node.
-fn has_blocks(tree: &Tree) -> bool {
+pub(super) fn has_blocks(tree: &Tree) -> bool {
     let own = 1 + u64::from(tree.inode.xattr_nid().is_some());
     tree.inode.blocks() > own
 }

@@ -1,6 +1,8 @@
 //! Reserving, freeing, zeroing, cutting out and inserting ranges of files (`fallocate(2)`).
 
-use super::file::{check_changeable, check_regular, is_append_only, touch_modified};
+use super::file::{
+    check_changeable, check_regular, check_reserved, is_append_only, touch_modified,
+};
 use crate::data::shift::{self, Shift};
 use crate::data::{fallocate as space, inline, truncate};
 use crate::error::{Error, Result};
@@ -92,12 +94,7 @@ fn check_allowed(inode: &Inode, what: Fallocate) -> Result<()> {
     if is_append_only(inode) && !what.only_reserves() {
         return Err(Error::NotPermitted("the file is append-only"));
     }
-    if inode.tree.lock().is_released() {
-        return Err(Error::NotPermitted(
-            "the file's compressed blocks were released; reserve them first",
-        ));
-    }
-    Ok(())
+    check_reserved(inode)
 }
 
 /// Refuses what moves no whole blocks inside the file.

@@ -7,9 +7,11 @@
 //! | [`file`] | read, write, truncate |
 //! | [`fallocate`] | reserve, punch, zero, cut out, insert ranges |
 //! | [`attr`] | mode, owner, times, flags, attributes |
+//! | [`compress`] | what compression saved; files in the other form |
 //! | [`handle`] | an inode that stays while it is open |
 
 pub(crate) mod attr;
+pub(crate) mod compress;
 pub(crate) mod fallocate;
 pub(crate) mod file;
 pub(crate) mod handle;

@@ -15,6 +15,7 @@
 //! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
 //! | `parity` | the same outcome and the same errors on both sides |
 //! | `aged` | nearly full volumes without a clean segment |
+//! | `space` | blocks that compression saves, files in the other form |
 //! | `cuts` | what a guest that was killed leaves |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

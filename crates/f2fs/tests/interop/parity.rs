@@ -15,11 +15,11 @@ use testkit::fsck;
 pub(crate) const ACCESS_LIST: &str = "system.posix_acl_access";
 pub(crate) const DEFAULT_LIST: &str = "system.posix_acl_default";
 
-pub(crate) fn fresh_volume() -> (NamedTempFile, Volume) {
+pub(crate) fn fresh_volume(size: u64) -> (NamedTempFile, Volume) {
     let image = NamedTempFile::new().unwrap();
     let format = FormatOptions {
         features: FormatOptions::SUPPORTED,
-        ..FormatOptions::new(64 << 20)
+        ..FormatOptions::new(size)
     };
     let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
     (image, volume)
@@ -27,7 +27,7 @@ pub(crate) fn fresh_volume() -> (NamedTempFile, Volume) {
 
 #[test]
 fn both_sides_do_the_same() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     let parts = [
         some_of_each,
         ranges,
@@ -381,7 +381,7 @@ fn for_refusals(top: &str) -> Vec<Op> {
 
 #[test]
 fn both_sides_refuse_the_same() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     let mut guest = Guest::new();
     guest.mount(image.path(), "");
     apply_all(&volume, &for_refusals("/e"));
