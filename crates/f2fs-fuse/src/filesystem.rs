@@ -9,7 +9,8 @@ use crate::nodes::Nodes;
 use crate::options::MountOptions;
 use crate::{ioctl, listing};
 use f2fs::{
-    Metadata, NewNode, Node, OpenOptions, Privileges, RenameMode, SetAttr, SetXattr, Volume,
+    Fallocate, Metadata, NewNode, Node, OpenOptions, Privileges, RenameMode, SetAttr, SetXattr,
+    Volume,
 };
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, Filesystem, FopenFlags,
@@ -758,6 +759,27 @@ impl Filesystem for F2fsFilesystem {
         answer_empty(reply, done);
     }
 
+    fn fallocate(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let done = self.serve("fallocate", || {
+            let open = self.files.get(fh)?;
+            let what = fallocate_mode(mode).ok_or(Errno::EOPNOTSUPP)?;
+            let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
+            open.file
+                .fallocate(what, offset..end)
+                .map_err(|e| errno(&e))
+        });
+        answer_empty(reply, done);
+    }
+
     fn lseek(
         &self,
         _req: &Request,
@@ -868,6 +890,20 @@ impl Filesystem for F2fsFilesystem {
 
 /// Longest name.
 const NAME_MAX: u32 = 255;
+
+/// The kernel's flags of fallocate(2): keep size 1, punch 2, collapse 8, zero 16, insert 32.
+fn fallocate_mode(mode: i32) -> Option<Fallocate> {
+    Some(match mode {
+        0 => Fallocate::Allocate,
+        1 => Fallocate::AllocateKeepSize,
+        3 => Fallocate::PunchHole,
+        8 => Fallocate::CollapseRange,
+        16 => Fallocate::ZeroRange,
+        17 => Fallocate::ZeroRangeKeepSize,
+        32 => Fallocate::InsertRange,
+        _ => return None,
+    })
+}
 
 fn rename_mode(req: &Request, flags: RenameFlags) -> Answer<RenameMode> {
     let no_replace = flags.contains(RenameFlags::RENAME_NOREPLACE);

@@ -2,7 +2,7 @@
 //! (`f2fs_io`). The kernel has checked who may ask. FIEMAP is answered by the kernel itself, with EOPNOTSUPP.
 
 use crate::attr::errno;
-use f2fs::{InodeFlags, Node, Volume};
+use f2fs::{CompressAlgorithm, InodeFlags, Node, Volume};
 use fuser::Errno;
 
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
@@ -12,6 +12,13 @@ const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
 const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 const FS_IOC_GETFSLABEL: u32 = 0x8100_9431;
 const F2FS_IOC_WRITE_CHECKPOINT: u32 = 0xf507;
+const F2FS_IOC_GET_COMPRESS_BLOCKS: u32 = 0x8008_f511;
+const F2FS_IOC_RELEASE_COMPRESS_BLOCKS: u32 = 0x8008_f512;
+const F2FS_IOC_RESERVE_COMPRESS_BLOCKS: u32 = 0x8008_f513;
+const F2FS_IOC_GET_COMPRESS_OPTION: u32 = 0x8002_f515;
+const F2FS_IOC_SET_COMPRESS_OPTION: u32 = 0x4002_f516;
+const F2FS_IOC_DECOMPRESS_FILE: u32 = 0xf517;
+const F2FS_IOC_COMPRESS_FILE: u32 = 0xf518;
 const F2FS_IOC_GET_FEATURES: u32 = 0x8004_f50c;
 
 /// The bits of `fsx_xflags` and the inode flags behind them.
@@ -47,6 +54,16 @@ pub(crate) fn run(volume: &Volume, node: &Node, cmd: u32, input: &[u8], out_size
             Ok(features.to_le_bytes().to_vec())
         }
         F2FS_IOC_WRITE_CHECKPOINT => done(volume.sync()),
+        F2FS_IOC_GET_COMPRESS_BLOCKS => count(node.saved_blocks()),
+        F2FS_IOC_RELEASE_COMPRESS_BLOCKS => count(node.release_saved()),
+        F2FS_IOC_RESERVE_COMPRESS_BLOCKS => count(node.reserve_saved()),
+        F2FS_IOC_GET_COMPRESS_OPTION => match node.compress_option() {
+            Ok((algorithm, log_size)) => Ok(vec![algorithm as u8, log_size]),
+            Err(error) => Err(errno(&error)),
+        },
+        F2FS_IOC_SET_COMPRESS_OPTION => set_compress_option(node, input),
+        F2FS_IOC_DECOMPRESS_FILE => done(node.decompress()),
+        F2FS_IOC_COMPRESS_FILE => done(node.compress()),
         _ => Err(Errno::ENOTTY),
     }?;
     // FS_IOC_GETFLAGS is declared with a long but used with an int.
@@ -59,6 +76,23 @@ fn done(result: f2fs::Result<()>) -> Answer {
         Ok(()) => Ok(Vec::new()),
         Err(error) => Err(errno(&error)),
     }
+}
+
+/// The answer of an ioctl that gives a number of blocks.
+fn count(result: f2fs::Result<u64>) -> Answer {
+    match result {
+        Ok(count) => Ok(count.to_le_bytes().to_vec()),
+        Err(error) => Err(errno(&error)),
+    }
+}
+
+/// `struct f2fs_comp_option`: algorithm, logarithm of the cluster size.
+fn set_compress_option(node: &Node, input: &[u8]) -> Answer {
+    let &[algorithm, log_size, ..] = input else {
+        return Err(Errno::EINVAL);
+    };
+    let algorithm = CompressAlgorithm::from_raw(algorithm).ok_or(Errno::EINVAL)?;
+    done(node.set_compress_option(algorithm, log_size))
 }
 
 /// A 32-bit word of the caller's bytes.

@@ -3,7 +3,7 @@
 //! What the kernel's F2FS has and this one always does, or does not need, is taken and changes nothing; what it has and
 //! this one lacks is taken with a warning. An unknown option is an error that lists the known ones.
 
-use f2fs::{Atime, CompressAlgorithm, CompressDefaults, Fill, VolumeOptions};
+use f2fs::{Atime, CompressAlgorithm, CompressDefaults, CompressMode, Fill, VolumeOptions};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -272,7 +272,10 @@ impl MountOptions {
             }
             "compress_chksum" => self.volume.compress.checksum = option.flag(true)?,
             "compress_mode" => {
-                option.one_of(&["fs", "user"])?;
+                self.volume.compress_mode = match option.one_of(&["fs", "user"])? {
+                    "fs" => CompressMode::Fs,
+                    _ => CompressMode::User,
+                };
             }
             "inline_data" => self.volume.inline.data = option.flag(true)?,
             "noinline_data" => self.volume.inline.data = option.flag(false)?,

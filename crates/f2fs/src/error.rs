@@ -95,6 +95,9 @@ pub enum Error {
     /// A name of an extended attribute of more than 255 bytes.
     #[error("name of an extended attribute too long")]
     AttributeNameTooLong,
+    /// The file is not marked for compression.
+    #[error("the file is not compressed")]
+    NotCompressed,
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
@@ -157,7 +160,7 @@ impl Error {
             Self::AccessDenied(_) => Errno::ACCESS,
             Self::AttributeTooLong => Errno::TOOBIG,
             Self::AttributeNameTooLong => Errno::RANGE,
-            Self::NoAttribute => Errno::NODATA,
+            Self::NoAttribute | Self::NotCompressed => Errno::NODATA,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,
             Self::Resources(_) => Errno::NOMEM,

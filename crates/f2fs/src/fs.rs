@@ -21,7 +21,7 @@ use runtime::sync::{Mutex, Rank, ReadGuard, RwLock, WriteGuard};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Smallest cache: four folios of 2 MiB and room to work beside them.
 const CACHE_BYTES_MIN: u64 = 16 << 20;
@@ -77,6 +77,8 @@ pub(crate) struct Fs {
     /// Inodes with dirty nodes or dirty folios; they stay in memory.
     pub(crate) dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
     op: RwLock<()>,
+    /// Nodes dirtied since the last checkpoint by changes of whole ranges of slots, which dirty many at a time.
+    pub(crate) swept_nodes: AtomicU64,
     /// Whether anything was changed since the last checkpoint.
     pub(crate) changed: AtomicBool,
     /// Whether the last checkpoint was not the one of a clean end.
@@ -99,6 +101,7 @@ impl Fs {
             inodes: InodeCache::default(),
             dirty: Mutex::new(Rank::LEAF, BTreeMap::new()),
             op: RwLock::new(locks::OP, ()),
+            swept_nodes: AtomicU64::new(0),
             changed: AtomicBool::new(false),
             needs_umount: AtomicBool::new(false),
             checkpoint: Mutex::new(locks::CHECKPOINT, ()),

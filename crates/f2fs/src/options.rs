@@ -16,6 +16,16 @@ pub enum Fill {
     Cluster,
 }
 
+/// Who decides that a cluster is written compressed (kernel: mount option `compress_mode=`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CompressMode {
+    /// Writing does, wherever a block is saved.
+    #[default]
+    Fs,
+    /// Only [`crate::Volume::compress_file`] does. What is written is raw until then.
+    User,
+}
+
 /// Compression of files that do not say it themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompressDefaults {
@@ -103,6 +113,8 @@ pub struct VolumeOptions {
     pub device_threads: usize,
     /// Largest readahead window in bytes; 0 turns readahead off.
     pub readahead_bytes: u64,
+    /// Who decides that clusters are compressed.
+    pub compress_mode: CompressMode,
     /// Compression where neither file nor directory says it.
     pub compress: CompressDefaults,
     /// New files with one of these extensions are compressed; `*` means all.
@@ -131,6 +143,7 @@ impl Default for VolumeOptions {
             threads: 0,
             device_threads: 0,
             readahead_bytes: 4 << 20,
+            compress_mode: CompressMode::Fs,
             compress: CompressDefaults::default(),
             compress_extensions: Vec::new(),
             nocompress_extensions: Vec::new(),

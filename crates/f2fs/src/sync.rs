@@ -68,7 +68,8 @@ impl Fs {
     fn dirty_bound(&self) -> u64 {
         let inodes = self.dirty.lock().len() as u64;
         // An inode and its direct node each, and the direct nodes that dirty data will touch.
-        2 * inodes + self.cache.dirty_blocks() as u64 / 256
+        let swept = self.swept_nodes.load(Ordering::Acquire);
+        2 * inodes + self.cache.dirty_blocks() as u64 / 256 + swept
     }
 
     /// Writes all dirty file data. Goes on after an error; returns the first.
@@ -122,6 +123,7 @@ impl Fs {
         self.meta.write_checkpoint(reason)?;
         stats::add(&self.counters.checkpoints, 1);
         tracing::debug!(?reason, inodes = dirty.len(), "checkpoint");
+        self.swept_nodes.store(0, Ordering::Release);
         self.changed.store(false, Ordering::Release);
         self.needs_umount
             .store(reason == CheckpointReason::Sync, Ordering::Release);

@@ -9,7 +9,7 @@
 mod common;
 
 use common::{noise, pattern, volume_with};
-use f2fs::{CompressAlgorithm, Error, File, Fill, OpenOptions, Volume, VolumeOptions};
+use f2fs::{CompressAlgorithm, Error, Fallocate, File, Fill, OpenOptions, Volume, VolumeOptions};
 use runtime::rng::Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -135,6 +135,61 @@ impl Run {
             .resize(size as usize, 0);
     }
 
+    /// Reserves, frees or zeroes a range.
+    fn change_space(&mut self) {
+        let name = self.name();
+        let (pos, len) = self.range();
+        let (pos, len) = (pos as usize, len.max(1) as usize);
+        let what = match self.model.rng.below(6) {
+            0 => Fallocate::Allocate,
+            1 => Fallocate::AllocateKeepSize,
+            2 => Fallocate::ZeroRange,
+            3 => Fallocate::ZeroRangeKeepSize,
+            _ => Fallocate::PunchHole,
+        };
+        let end = pos + len;
+        self.open(&name)
+            .fallocate(what, pos as u64..end as u64)
+            .unwrap();
+        let content = self.model.files.entry(name).or_default();
+        if !matches!(what, Fallocate::Allocate | Fallocate::AllocateKeepSize) {
+            let size = content.len();
+            content[pos.min(size)..end.min(size)].fill(0);
+        }
+        if matches!(what, Fallocate::Allocate | Fallocate::ZeroRange) {
+            content.resize(content.len().max(end), 0);
+        }
+    }
+
+    /// Takes a range out of a file, or inserts one; as many blocks as the unit that moves, mostly.
+    fn move_tail(&mut self) {
+        let name = self.name();
+        let file = self.open(&name);
+        let content = self.model.files.entry(name).or_default();
+        let unit = match file.metadata().compression() {
+            Some(compression) => compression.cluster_bytes,
+            None => 4096,
+        };
+        let rng = &mut self.model.rng;
+        let (start, len) = (rng.below(20) * unit, (1 + rng.below(8)) * unit);
+        let (from, to) = (start as usize, (start + len) as usize);
+        let is_insert = rng.below(2) == 0;
+        let fits = if is_insert {
+            from < content.len() && content.len() as u64 + len <= FILE_MAX
+        } else {
+            to < content.len()
+        };
+        if fits && is_insert {
+            file.fallocate(Fallocate::InsertRange, start..start + len)
+                .unwrap();
+            content.splice(from..from, vec![0; to - from]);
+        } else if fits {
+            file.fallocate(Fallocate::CollapseRange, start..start + len)
+                .unwrap();
+            content.drain(from..to);
+        }
+    }
+
     fn read(&mut self) {
         let name = self.name();
         let (pos, len) = self.range();
@@ -214,9 +269,11 @@ impl Run {
 
     fn step(&mut self, n: u64) {
         match self.model.rng.below(100) {
-            0..45 => self.write(),
-            45..65 => self.read(),
-            65..78 => self.truncate(),
+            0..35 => self.write(),
+            35..52 => self.read(),
+            52..62 => self.truncate(),
+            62..72 => self.change_space(),
+            72..78 => self.move_tail(),
             78..83 => self.rename(),
             83..87 => self.unlink(),
             87..92 => self.volume().drop_caches(),

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{compressed, pattern, volume};
-use f2fs::{CompressAlgorithm, Error, OpenOptions, RootCompression};
+use common::{compressed, noise, pattern, volume};
+use f2fs::{CompressAlgorithm, Error, Fallocate, OpenOptions, RootCompression};
 
 const BLOCK: u64 = 4096;
 
@@ -81,6 +81,56 @@ fn a_file_beyond_the_format_is_refused() {
     assert!(matches!(file.set_len(1 << 43), Err(Error::TooLarge)));
     file.set_len(1 << 41).unwrap();
     assert_eq!(file.metadata().len(), 1 << 41);
+}
+
+/// The last byte of the largest file can be written, punched, reserved; the next one cannot.
+#[test]
+fn the_largest_files_are_whole() {
+    // As measured on Linux 6.12; clusters of 16 KiB leave two slots of each node unused.
+    let limits = [
+        (None, 4_329_687_105_536),
+        (
+            Some(compressed(CompressAlgorithm::Lz4, 2)),
+            4_321_184_382_976,
+        ),
+    ];
+    for (compress, limit) in limits {
+        let (image, volume) = volume(64 << 20, compress);
+        let options = OpenOptions::new().read(true).write(true).create(true);
+        let file = volume.open_with("/big", &options).unwrap();
+        // A write that reaches across is cut, as on Linux.
+        assert_eq!(file.write_at(limit - 5, b"0123456789").unwrap(), 5);
+        let too_large = |result: f2fs::Result<()>| {
+            assert!(matches!(result, Err(Error::TooLarge)), "{result:?}");
+        };
+        too_large(file.write_at(limit, b"x").map(drop));
+        too_large(file.set_len(limit + 1));
+        too_large(file.fallocate(Fallocate::Allocate, limit - BLOCK..limit + 1));
+        too_large(file.fallocate(Fallocate::InsertRange, 0..BLOCK << 2));
+        assert_eq!(file.metadata().len(), limit);
+        let last = limit - 100 * BLOCK;
+        file.fallocate(Fallocate::Allocate, last..limit).unwrap();
+        // fsck.f2fs 1.15 takes compressed clusters behind missing nodes, the kernel's too, for damage.
+        file.write_all_at(last, &noise(98_304, 1)).unwrap();
+        file.fallocate(Fallocate::PunchHole, last..last + 16_384)
+            .unwrap();
+        volume.sync().unwrap();
+        testkit::fsck::assert_clean(image.path());
+        volume.drop_caches();
+        let mut bytes = [0xEE; 10];
+        assert_eq!(file.read_at(limit - 7, &mut bytes).unwrap(), 7);
+        assert_eq!(&bytes[..7], b"\0\x0001234");
+        let mut bytes = vec![0xEE; 98_304];
+        file.read_at(last, &mut bytes).unwrap();
+        assert!(bytes[..16_384].iter().all(|&b| b == 0));
+        assert!(bytes[16_384..] == noise(98_304, 1)[16_384..]);
+        file.set_len(limit - 1).unwrap();
+        file.set_len(limit).unwrap();
+        file.set_len(0).unwrap();
+        drop(file);
+        volume.close().unwrap();
+        testkit::fsck::assert_clean(image.path());
+    }
 }
 
 #[test]

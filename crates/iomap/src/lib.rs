@@ -10,7 +10,7 @@
 //! | [`iter`] | the walk over extents |
 //! | [`fill`], [`read_batch`] | filling block ranges of one folio from many extents, in merged bios |
 //! | [`mod@buffered_read`] | reading, readahead |
-//! | [`mod@buffered_write`], [`zero`] | writing and zeroing through folios |
+//! | [`mod@buffered_write`], [`zero`], [`rewrite`] | writing, zeroing, writing anew through folios |
 //! | [`writeback`], [`ioend`] | dirty ranges to the file system, contiguous blocks to the device |
 //! | [`seek`], [`mod@fiemap`] | holes, data, extents |
 //!
@@ -28,6 +28,7 @@ pub mod iter;
 pub mod map;
 pub mod ops;
 pub mod read_batch;
+pub mod rewrite;
 pub mod seek;
 pub mod writeback;
 pub mod zero;
@@ -39,6 +40,7 @@ pub use ioend::IoendBatch;
 pub use map::{Intent, Iomap, IomapKind};
 pub use ops::{IomapOps, ReadOps, WriteOps, WritebackOps};
 pub use read_batch::ReadBatch;
+pub use rewrite::rewrite_range;
 pub use seek::{seek_data, seek_hole};
 pub use writeback::writeback_batch;
 pub use zero::zero_range;

@@ -9,7 +9,7 @@ pub enum Intent {
     Read,
     /// To write it: holes are reserved before the answer.
     Write,
-    /// To zero it: nothing is reserved, since holes are zero already.
+    /// To zero it, or to write anew what is there: nothing is reserved, holes stay as they are.
     Zero,
     /// To report it.
     Report,

@@ -5,6 +5,7 @@ use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::ops::attr::SetAttr;
+use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
 use crate::ops::privileges::{Privileges, kill_privileges};
 use crate::ops::{attr, file};
@@ -13,6 +14,7 @@ use crate::verity::{self, VerityDigest};
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
 /// A file of a [`crate::Volume`], as in `std::fs::File`.
 ///
@@ -20,7 +22,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 /// [`crate::Volume::close`]; dropping a file does not write it. Several threads may use `read_at` and `write_at`.
 #[derive(Debug)]
 pub struct File {
-    open: OpenInode,
+    pub(super) open: OpenInode,
     may_read: bool,
     may_write: bool,
     append: bool,
@@ -52,6 +54,14 @@ impl File {
         }
     }
 
+    pub(super) fn check_may_write(&self) -> Result<()> {
+        if self.may_write {
+            Ok(())
+        } else {
+            Err(Error::NotPermitted("the file is not open for writing"))
+        }
+    }
+
     /// Reads at byte `pos`; fewer bytes than asked at the end of the file.
     pub fn read_at(&self, pos: u64, dst: &mut [u8]) -> Result<usize> {
         if !self.may_read {
@@ -66,9 +76,7 @@ impl File {
 
     /// Writes at byte `pos`; the number of bytes written, fewer than given only if the volume is full.
     pub fn write_at(&self, pos: u64, src: &[u8]) -> Result<usize> {
-        if !self.may_write {
-            return Err(Error::NotPermitted("the file is not open for writing"));
-        }
+        self.check_may_write()?;
         let pos = if self.append {
             self.open.inode.size()
         } else {
@@ -89,10 +97,18 @@ impl File {
 
     /// Cuts or extends the file. What is added is a hole.
     pub fn set_len(&self, size: u64) -> Result<()> {
-        if !self.may_write {
-            return Err(Error::NotPermitted("the file is not open for writing"));
-        }
+        self.check_may_write()?;
         file::set_len(&self.open.fs, &self.open.inode, size)
+    }
+
+    /// Reserves, frees, zeroes, takes out or inserts a range of bytes, as `fallocate(2)` on Linux.
+    ///
+    /// # Errors
+    /// `NoSpace` leaves nothing reserved. Taking out and inserting need whole blocks; in a compressed file, whole
+    /// clusters.
+    pub fn fallocate(&self, what: Fallocate, range: Range<u64>) -> Result<()> {
+        self.check_may_write()?;
+        fallocate::fallocate(&self.open.fs, &self.open.inode, what, range)
     }
 
     /// Makes content and attributes durable. Reports an error of earlier writing-back once.

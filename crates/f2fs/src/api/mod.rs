@@ -1,5 +1,6 @@
 //! The public API: volumes, files and directories that read like `std`.
 
+mod compress;
 pub(crate) mod entry;
 pub(crate) mod file;
 pub(crate) mod metadata;

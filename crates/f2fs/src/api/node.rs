@@ -12,9 +12,9 @@ use crate::ops::exchange::exchange;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Name, Remove, RenameTo};
 use crate::ops::privileges::{Privileges, kill_privileges};
-use crate::ops::{file, fileattr, path, tmpfile};
+use crate::ops::{compress, file, fileattr, path, tmpfile};
 use crate::xattr::SetXattr;
-use f2fs_format::{FileType, InodeFlags};
+use f2fs_format::{CompressAlgorithm, FileType, InodeFlags};
 
 /// A file, directory or special file that is held: it stays in memory, and on the volume even without a name, as
 /// long as a clone of it lives.
@@ -238,6 +238,41 @@ impl Node {
     /// Takes set-id bits and the capability, as a write or a truncation does in Linux.
     pub fn kill_privileges(&self, what: Privileges) -> Result<()> {
         kill_privileges(&self.open.fs, &self.open.inode, what)
+    }
+
+    /// Blocks that compression saved and the file still holds (`F2FS_IOC_GET_COMPRESS_BLOCKS`).
+    pub fn saved_blocks(&self) -> Result<u64> {
+        compress::saved_blocks(&self.open.fs, &self.open.inode)
+    }
+
+    /// Gives saved blocks back to the volume; how many.
+    pub fn release_saved(&self) -> Result<u64> {
+        compress::release(&self.open.fs, &self.open.inode)
+    }
+
+    /// Takes saved blocks from the volume again, so that the file can be written; how many.
+    pub fn reserve_saved(&self) -> Result<u64> {
+        compress::reserve(&self.open.fs, &self.open.inode)
+    }
+
+    /// Algorithm and logarithm of the cluster size in blocks.
+    pub fn compress_option(&self) -> Result<(CompressAlgorithm, u8)> {
+        compress::option(&self.open.fs, &self.open.inode)
+    }
+
+    /// Changes algorithm and cluster size of an empty compressed file.
+    pub fn set_compress_option(&self, algorithm: CompressAlgorithm, log_size: u8) -> Result<()> {
+        compress::set_option(&self.open.fs, &self.open.inode, algorithm, log_size)
+    }
+
+    /// Compresses every cluster of a file that is marked for it.
+    pub fn compress(&self) -> Result<()> {
+        compress::compress_file(&self.open.fs, &self.open.inode)
+    }
+
+    /// Stores every cluster raw; the file stays marked.
+    pub fn decompress(&self) -> Result<()> {
+        compress::decompress_file(&self.open.fs, &self.open.inode)
     }
 
     /// Names of the extended attributes.

@@ -431,7 +431,7 @@ impl Volume {
         ))
     }
 
-    fn resolve(&self, path: &Path, last: Final) -> Result<OpenInode> {
+    pub(super) fn resolve(&self, path: &Path, last: Final) -> Result<OpenInode> {
         path::resolve(&self.fs, bytes_of(path), last)
     }
 

@@ -10,17 +10,23 @@
 //! | [`writeback`] | dirty ranges: encoder, allocator, device, address slots |
 //! | [`flush`] | writing an inode's dirty folios in batches |
 //! | [`truncate`] | changing the size |
+//! | [`fallocate`] | space without bytes: reserved ahead, freed, zeroed |
+//! | [`compress`] | blocks that clusters save, released and reserved; clusters in the other form |
+//! | [`shift`] | taking ranges out, inserting holes |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
 //! | [`codecs`] | encoders, decoders and the threads that run them |
 
 pub(crate) mod cluster_read;
 pub(crate) mod codecs;
+pub(crate) mod compress;
 pub(crate) mod extent;
+pub(crate) mod fallocate;
 pub(crate) mod flush;
 pub(crate) mod inline;
 pub(crate) mod ops;
 pub(crate) mod policy;
+pub(crate) mod shift;
 pub(crate) mod truncate;
 pub(crate) mod writeback;
 

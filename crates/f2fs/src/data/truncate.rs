@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{ClusterLayout, Inode};
 use crate::node::{Span, Tree};
+use f2fs_format::node::ADDRS_PER_BLOCK;
+use f2fs_format::path::mappable_blocks;
 use f2fs_format::{BLOCK_SIZE, ClusterSlots, InlineFlags, Slot};
-use std::ops::Range;
 use std::sync::Arc;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
@@ -21,7 +22,9 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     let op = fs.start_op();
     check_limit(inode, size)?;
-    if size < inode.size() {
+    check_released(inode, size)?;
+    if size <= inode.size() {
+        // Also to the size it has: space reserved behind the end goes.
         shrink(fs, inode, size, &op)?;
     } else {
         grow(fs, inode, size, &op)?;
@@ -33,16 +36,22 @@ pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a size that the file's node tree cannot reach.
+/// Refuses a size that the file cannot have.
 pub(crate) fn check_limit(inode: &Inode, size: u64) -> Result<()> {
-    let tree = inode.tree.lock();
-    let (first, others) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
-    let limit = f2fs_format::path::mappable_blocks(first, others).saturating_mul(BLOCK);
-    if size > limit {
+    if size > size_max(inode) {
         Err(Error::TooLarge)
     } else {
         Ok(())
     }
+}
+
+/// The largest size: what the file's node tree can map, and the kernel can reach. The kernel does not count the slots
+/// of the inode (`max_file_blocks`).
+pub(crate) fn size_max(inode: &Inode) -> u64 {
+    let tree = inode.tree.lock();
+    let (first, others) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
+    let reachable = mappable_blocks(0, ADDRS_PER_BLOCK as u32);
+    mappable_blocks(first, others).min(reachable) * BLOCK
 }
 
 fn grow(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {
@@ -89,7 +98,7 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
         iomap::zero_range(&ops, size..(blocks * BLOCK).min(inode.size()))?;
     }
     if let Some(first) = cut {
-        dirty_whole(&ops, first..blocks)?;
+        iomap::rewrite_range(&ops, first * BLOCK..blocks * BLOCK)?;
     }
     let old_size = inode.size();
     inode.set_size(size);
@@ -111,6 +120,17 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
     Ok(())
 }
 
+/// A file whose saved blocks were released cannot be written: no end inside a cluster, since it would be written anew.
+fn check_released(inode: &Inode, size: u64) -> Result<()> {
+    let unit = inode.clusters().map_or(1, |c| c.blocks) * BLOCK;
+    if !size.is_multiple_of(unit) && inode.tree.lock().is_released() {
+        return Err(Error::Invalid(
+            "the file's compressed blocks were released: only whole clusters can be cut off",
+        ));
+    }
+    Ok(())
+}
+
 /// First block of the compressed cluster that the new end cuts at a block before its last.
 fn cut_cluster(ops: &DataOps<'_>, inode: &Inode, size: u64) -> Result<Option<u64>> {
     let Some(ClusterLayout { blocks: len, .. }) = inode.clusters() else {
@@ -118,15 +138,10 @@ fn cut_cluster(ops: &DataOps<'_>, inode: &Inode, size: u64) -> Result<Option<u64
     };
     let blocks = size.div_ceil(BLOCK);
     let first = blocks / len * len;
-    let mut tree = inode.tree.lock();
-    if tree.is_released() && !size.is_multiple_of(len * BLOCK) {
-        return Err(Error::NotPermitted(
-            "the file's compressed blocks were released; reserve them first",
-        ));
-    }
     if blocks == first {
         return Ok(None);
     }
+    let mut tree = inode.tree.lock();
     let Span::Slots(slots) = tree.slots(ops.fs, first, len as usize)? else {
         return Ok(None);
     };
@@ -140,20 +155,6 @@ fn forget_release(tree: &mut Tree) {
         let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
         tree.inode_mut().set_inline(inline);
     }
-}
-
-/// Reads blocks into the cache and marks them dirty, so that they are written anew.
-fn dirty_whole(ops: &DataOps<'_>, blocks: Range<u64>) -> Result<()> {
-    // Rewriting the bytes that are there is the one way bytes enter a file.
-    let len = ((blocks.end - blocks.start) * BLOCK) as usize;
-    let mut bytes = vec![0; len];
-    let start = blocks.start * BLOCK;
-    let mut no_ahead = pagecache::Readahead::new(0);
-    let read = iomap::buffered_read(ops, start, &mut bytes, &mut no_ahead)?;
-    bytes.truncate(read);
-    iomap::buffered_write(ops, start..start + read as u64, &mut &bytes[..])
-        .map(|_| ())
-        .map_err(|(_, error)| error)
 }
 
 fn shrink_inline(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()> {

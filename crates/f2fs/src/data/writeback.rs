@@ -19,8 +19,10 @@ use crate::data::codecs::Codecs;
 use crate::data::ops::DataOps;
 use crate::data::{extent, inline, policy};
 use crate::error::{Error, Result};
-use crate::inode::ClusterLayout;
+use crate::fs::Fs;
+use crate::inode::{ClusterForm, ClusterLayout};
 use crate::node::{Missing, Span, Tree};
+use crate::options::CompressMode;
 use crate::segment::BlockRun;
 use crate::stats;
 use blockdev::BioVec;
@@ -87,6 +89,15 @@ impl<'a> DataWriteback<'a> {
             units: Vec::new(),
             next_cluster: 0,
         }
+    }
+
+    /// The form of whole clusters, now: it may be decided while a batch is gathered.
+    fn form(&self) -> ClusterForm {
+        let by_volume = match self.ops.fs.options.compress_mode {
+            CompressMode::Fs => ClusterForm::Compressed,
+            CompressMode::User => ClusterForm::Raw,
+        };
+        self.ops.inode.form().unwrap_or(by_volume)
     }
 
     /// Blocks of the file that lie before its end.
@@ -166,7 +177,8 @@ impl<'a> DataWriteback<'a> {
         let blocks = blocks_in(folio, cluster);
         let is_whole = folio.is_uptodate(blocks.clone());
         let is_inside = cluster.end <= size_blocks;
-        if is_inside && is_whole && (is_compressed || !has_holes) {
+        let may_encode = is_inside && self.form() == ClusterForm::Compressed;
+        if may_encode && is_whole && (is_compressed || !has_holes) {
             return Ok(Some(Kind::Cluster(self.start_encode(
                 folio,
                 blocks,
@@ -435,7 +447,7 @@ fn wait_encoded(codecs: &Codecs, result: &Receiver<Result<Output>>) -> Result<Ou
 }
 
 /// Summary entries for `count` blocks whose slots start at a file block.
-fn add_owners(
+pub(super) fn add_owners(
     ops: &DataOps<'_>,
     tree: &mut Tree,
     first: u64,
@@ -459,7 +471,7 @@ fn commit_raw(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<()> {
         let mut slots = tree.change(ops.fs, unit.first + done as u64, Missing::Fail)?;
         let len = slots.len().min(unit.len - done);
         for i in 0..len {
-            free_old(ops, slots.get(i))?;
+            free_old(ops.fs, slots.get(i))?;
             slots.set(i, unit.blocks[done + i].get());
         }
         done += len;
@@ -478,7 +490,7 @@ fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<(
     let encoded = matches!(unit.form, Form::Encoded(_));
     let mut cut = 0;
     for i in 0..unit.len {
-        free_old(ops, slots.get(i))?;
+        free_old(ops.fs, slots.get(i))?;
         let slot = match i.checked_sub(usize::from(encoded)) {
             None => Slot::Compress,
             Some(at) => match unit.blocks.get(at) {
@@ -518,17 +530,16 @@ fn saved(slots: ClusterSlots, size: usize) -> u64 {
 }
 
 /// Frees the block that a slot named. Its count passes to the block that replaces it.
-fn free_old(ops: &DataOps<'_>, raw: u32) -> Result<()> {
+pub(super) fn free_old(fs: &Fs, raw: u32) -> Result<()> {
     match Slot::from_raw(raw) {
-        Slot::Block(_) => ops
-            .fs
+        Slot::Block(_) => fs
             .meta
             .segments
-            .invalidate(ops.fs.meta.geometry.main_addr(raw)?),
+            .invalidate(fs.meta.geometry.main_addr(raw)?),
         Slot::Hole | Slot::New | Slot::Compress => Ok(()),
     }
 }
 
-fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
+pub(super) fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
     (0..run.count).filter_map(move |i| run.start.checked_add(i))
 }

@@ -36,6 +36,14 @@ pub(crate) struct ClusterLayout {
     pub(crate) blocks: u64,
 }
 
+/// How a writeback stores whole clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClusterForm {
+    /// Compressed where that saves a block.
+    Compressed,
+    Raw,
+}
+
 /// One file, directory or special file of an open volume.
 #[derive(Debug)]
 pub(crate) struct Inode {
@@ -47,6 +55,7 @@ pub(crate) struct Inode {
     /// What a sealed file is checked against.
     pub(crate) seal: Option<Seal>,
     clusters: Mutex<Option<ClusterLayout>>,
+    form: Mutex<Option<ClusterForm>>,
     size: AtomicU64,
     cookie: AtomicU64,
     listed_dirty: AtomicBool,
@@ -66,6 +75,7 @@ impl Inode {
             mapping: Mapping::new(&fs.cache, orders(fs, clusters, file_type)),
             seal: Seal::of(&block),
             clusters: Mutex::new(Rank::LEAF, clusters),
+            form: Mutex::new(Rank::LEAF, None),
             size: AtomicU64::new(block.size()),
             cookie: AtomicU64::new(0),
             tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
@@ -89,6 +99,16 @@ impl Inode {
     /// Compression clusters, if the file has them.
     pub(crate) fn clusters(&self) -> Option<ClusterLayout> {
         *self.clusters.lock()
+    }
+
+    /// The form that its clusters are written in, if not the volume's.
+    pub(crate) fn form(&self) -> Option<ClusterForm> {
+        *self.form.lock()
+    }
+
+    /// Decides the form of its clusters against the volume's, or no longer.
+    pub(crate) fn set_form(&self, form: Option<ClusterForm>) {
+        *self.form.lock() = form;
     }
 
     /// Takes over changed compression attributes. The file has no blocks and no cached bytes.

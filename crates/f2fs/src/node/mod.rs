@@ -11,4 +11,5 @@ pub(crate) mod truncate;
 pub(crate) mod writer;
 
 pub(crate) use tree::{Missing, Span, Tree};
+pub(crate) use truncate::Emptied;
 pub(crate) use writer::NodeWriter;

@@ -1,4 +1,4 @@
-//! Freeing what lies behind a file block: slots first, then the nodes that hold nothing else.
+//! Freeing a range of file blocks: slots first, then the nodes that hold nothing else.
 //!
 //! Each pointer is cleared when what it named is gone, so an error in the middle (a corrupt node) leaves a smaller,
 //! consistent tree.
@@ -9,9 +9,18 @@ use crate::fs::Fs;
 use f2fs_format::node::{dnode, indirect};
 use f2fs_format::path::NodePath;
 use f2fs_format::{InlineFlags, Nid, Slot};
+use std::ops::Range;
 
 /// Nids in an indirect node.
 const NIDS_PER_BLOCK: u64 = 1018;
+
+/// What to do with nodes that hold no slots any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emptied {
+    Free,
+    /// They are about to get slots again.
+    Keep,
+}
 
 /// A node and everything below it.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +61,10 @@ impl Subtree {
         }
     }
 
+    fn blocks(self) -> Range<u64> {
+        self.start..self.start + self.len
+    }
+
     fn child(self, index: usize) -> Self {
         let n = NIDS_PER_BLOCK;
         let len = self.len / n;
@@ -68,11 +81,22 @@ impl Subtree {
 impl Tree {
     /// Frees every slot from file block `from` on, and the nodes that only held such slots.
     pub(crate) fn truncate(&mut self, fs: &Fs, from: u64) -> Result<()> {
+        self.free_blocks(fs, &(from..u64::MAX), Emptied::Free)
+    }
+
+    /// Frees the slots of a range of file blocks; `nodes` tells about the nodes that lie wholly in it. A range cuts
+    /// no compressed cluster.
+    pub(crate) fn free_blocks(
+        &mut self,
+        fs: &Fs,
+        blocks: &Range<u64>,
+        nodes: Emptied,
+    ) -> Result<()> {
         let (in_inode, in_node) = self.slots_per_node();
-        self.free_slots(fs, Holder::Inode, from.min(in_inode.into()) as usize)?;
+        self.free_slots(fs, Holder::Inode, slots_of(blocks, 0))?;
         for index in 0..5 {
             let subtree = Subtree::top(index, in_inode.into(), in_node.into());
-            self.truncate_child(fs, Holder::Inode, index, subtree, from)?;
+            self.free_child(fs, Holder::Inode, index, subtree, (blocks, nodes))?;
         }
         Ok(())
     }
@@ -94,18 +118,19 @@ impl Tree {
             start: 0,
             len: NIDS_PER_BLOCK.pow(height),
         };
-        self.truncate_child(fs, parent, index, subtree, 0)
+        self.free_child(fs, parent, index, subtree, (&(0..u64::MAX), Emptied::Free))
     }
 
-    fn truncate_child(
+    fn free_child(
         &mut self,
         fs: &Fs,
         parent: Holder,
         index: usize,
         subtree: Subtree,
-        from: u64,
+        (blocks, nodes): (&Range<u64>, Emptied),
     ) -> Result<()> {
-        if subtree.start + subtree.len <= from {
+        let own = subtree.blocks();
+        if own.end <= blocks.start || blocks.end <= own.start {
             return Ok(());
         }
         let Some(nid) = self.child(fs, parent, index)? else {
@@ -113,25 +138,25 @@ impl Tree {
         };
         self.load(fs, nid, subtree.offset)?;
         if subtree.height == 1 {
-            let from = from.saturating_sub(subtree.start) as usize;
-            self.free_slots(fs, Holder::Node(nid), from)?;
+            self.free_slots(fs, Holder::Node(nid), slots_of(blocks, own.start))?;
         } else {
             for i in 0..NIDS_PER_BLOCK as usize {
                 // Most lists are short; a clear pointer costs one comparison.
                 if indirect::nid(&self.cached(nid).block, i) != 0 {
-                    self.truncate_child(fs, Holder::Node(nid), i, subtree.child(i), from)?;
+                    self.free_child(fs, Holder::Node(nid), i, subtree.child(i), (blocks, nodes))?;
                 }
             }
         }
-        if subtree.start >= from {
+        let is_empty = blocks.start <= own.start && own.end <= blocks.end;
+        if is_empty && nodes == Emptied::Free {
             self.free_node(fs, nid)?;
             self.set_child(parent, index, None);
         }
         Ok(())
     }
 
-    /// Frees the slots of one node from index `from` on.
-    fn free_slots(&mut self, fs: &Fs, holder: Holder, from: usize) -> Result<()> {
+    /// Frees some slots of one node.
+    fn free_slots(&mut self, fs: &Fs, holder: Holder, slots: Range<usize>) -> Result<()> {
         let (in_inode, in_node) = self.slots_per_node();
         let count = if holder == Holder::Inode {
             in_inode
@@ -144,7 +169,7 @@ impl Tree {
             .compress()
             .map_or(1, |info| info.cluster_blocks() as usize);
         let mut is_compressed = false;
-        for index in from..count {
+        for index in slots.start..slots.end.min(count) {
             let slot = Slot::from_raw(self.slot(holder, index));
             if index % cluster == 0 {
                 is_compressed = slot == Slot::Compress;
@@ -216,4 +241,10 @@ impl Tree {
         self.sub_blocks(1);
         Ok(())
     }
+}
+
+/// The slots that a range of file blocks has in the node whose first slot is file block `first`.
+fn slots_of(blocks: &Range<u64>, first: u64) -> Range<usize> {
+    let slot = |block: u64| usize::try_from(block.saturating_sub(first)).unwrap_or(usize::MAX);
+    slot(blocks.start)..slot(blocks.end)
 }

@@ -226,7 +226,7 @@ pub(crate) fn set_compression(
 }
 
 /// Whether the file has blocks beside its inode and its attribute node.
-fn has_blocks(tree: &Tree) -> bool {
+pub(super) fn has_blocks(tree: &Tree) -> bool {
     let own = 1 + u64::from(tree.inode.xattr_nid().is_some());
     tree.inode.blocks() > own
 }

@@ -63,11 +63,17 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     fs.check_room((src.len() as u64).div_ceil(iomap::BLOCK_SIZE) + 1)?;
     let _alone = inode.rwsem.write();
     check_changeable(inode)?;
+    check_reserved(inode)?;
     if is_append_only(inode) && pos != inode.size() {
         return Err(Error::NotPermitted("the file is append-only"));
     }
-    let end = pos.checked_add(src.len() as u64).ok_or(Error::TooLarge)?;
-    truncate::check_limit(inode, end)?;
+    // As much as the file can hold; nothing at all is the error.
+    let room = truncate::size_max(inode).saturating_sub(pos);
+    if room == 0 && !src.is_empty() {
+        return Err(Error::TooLarge);
+    }
+    let src = &src[..src.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
+    let end = pos + src.len() as u64;
     make_room_inline(fs, inode, end)?;
     if pos > inode.size() {
         truncate::zero_old_end(fs, inode, pos, None)?;
@@ -86,6 +92,16 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
         Some(error) if written == 0 => Err(error),
         _ => Ok(written as usize),
     }
+}
+
+/// Refuses to write a file whose saved blocks were given back: there may be no room for other bytes.
+pub(crate) fn check_reserved(inode: &Inode) -> Result<()> {
+    if inode.tree.lock().is_released() {
+        return Err(Error::NotPermitted(
+            "the file's compressed blocks were released; reserve them first",
+        ));
+    }
+    Ok(())
 }
 
 /// Moves the bytes of an inline file out of its inode block if it will not hold them.
@@ -144,7 +160,7 @@ pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
     block.set_ctime(now);
 }
 
-fn check_regular(inode: &Inode) -> Result<()> {
+pub(crate) fn check_regular(inode: &Inode) -> Result<()> {
     match inode.file_type {
         FileType::Regular => Ok(()),
         FileType::Directory => Err(Error::IsADirectory),
@@ -162,7 +178,7 @@ fn check_readable(inode: &Inode) -> Result<()> {
     Ok(())
 }
 
-fn is_append_only(inode: &Inode) -> bool {
+pub(crate) fn is_append_only(inode: &Inode) -> bool {
     inode.tree.lock().inode.flags().contains(InodeFlags::APPEND)
 }
 

@@ -7,15 +7,19 @@
 //! | [`exchange`] | two names change places |
 //! | [`tmpfile`] | files without a name |
 //! | [`file`] | read, write, truncate |
+//! | [`fallocate`] | reserve, punch, zero, cut out, insert ranges |
 //! | [`attr`] | mode, owner, times, flags, attributes |
 //! | [`privileges`] | set-id bits and capabilities that end |
 //! | [`fileattr`] | the system's word of flags |
 //! | [`access_time`] | when reading changes it |
+//! | [`compress`] | what compression saved; files in the other form |
 //! | [`handle`] | an inode that stays while it is open |
 
 pub(crate) mod access_time;
 pub(crate) mod attr;
+pub(crate) mod compress;
 pub(crate) mod exchange;
+pub(crate) mod fallocate;
 pub(crate) mod file;
 pub(crate) mod fileattr;
 pub(crate) mod handle;

@@ -37,7 +37,7 @@ fn new_owners(top: &str) -> Vec<Op> {
 
 #[test]
 fn a_new_owner_takes_the_same_privileges() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     let mut guest = Guest::new();
     guest.mount(image.path(), "");
     apply_all(&volume, &new_owners("/e"));
@@ -130,7 +130,7 @@ fn files(top: &str) -> Vec<Op> {
 
 /// Makes the attempts by both sides and compares errors; then, as the engine sees them, hints and flag words.
 fn compare_attempts(attempts: &[Attempt]) {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     apply_all(&volume, &files("/e"));
     apply_all(&volume, &files("/k"));
     let ours: Vec<_> = attempts.iter().map(|(_, act)| act(&volume, "/e")).collect();
@@ -188,7 +188,7 @@ fn flag_words_are_taken_and_refused_alike() {
 
 #[test]
 fn the_kernel_shows_the_same_flag_words() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     apply_all(&volume, &files("/e"));
     for (n, word) in [0x48, 0x80, 0x400, 0x4, 0x20].into_iter().enumerate() {
         volume
@@ -229,7 +229,7 @@ fn far_times_look_the_same_from_both_sides() {
         }
         ops
     };
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     apply_all(&volume, &ops("/e"));
     volume.close().unwrap();
     let mut guest = Guest::new();

@@ -17,6 +17,7 @@
 //! | `attributes` | owners, hints, flags, far times, the room for extended attributes |
 //! | `verity` | files that the kernel sealed |
 //! | `aged` | nearly full volumes without a clean segment |
+//! | `space` | blocks that compression saves, files in the other form |
 //! | `cuts` | what a guest that was killed leaves |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -33,5 +34,6 @@ mod ops;
 mod parity;
 mod pool;
 mod rounds;
+mod space;
 mod tools_made;
 mod verity;

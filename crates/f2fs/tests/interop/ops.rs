@@ -4,11 +4,12 @@ use crate::guest::{Guest, hex, quote};
 use crate::manifest::{Manifest, raw, sha256};
 use crate::pool::POOL;
 use f2fs::{
-    CompressDefaults, InodeFlags, OpenOptions, Owner, SetAttr, SetXattr, Special, Timestamp,
-    Volume, VolumeOptions,
+    CompressDefaults, Fallocate, InodeFlags, OpenOptions, Owner, SetAttr, SetXattr, Special,
+    Timestamp, Volume, VolumeOptions,
 };
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 /// One operation. Paths are quoted as in manifests.
@@ -25,6 +26,13 @@ pub(crate) enum Op {
     },
     /// Sets the size.
     Truncate(String, u64),
+    /// What is done with `len` bytes at `pos`.
+    Fallocate {
+        path: String,
+        what: Fallocate,
+        pos: u64,
+        len: u64,
+    },
     Mkdir(String, u16),
     Symlink(String, String),
     Pipe(String, u16),
@@ -64,6 +72,12 @@ impl Op {
                 source,
             } => format!("write {path} {pos} {len} {source}"),
             Self::Truncate(path, size) => format!("truncate {path} {size}"),
+            Self::Fallocate {
+                path,
+                what,
+                pos,
+                len,
+            } => format!("fallocate {path} {} {pos} {len}", mode_of(*what)),
             Self::Mkdir(path, mode) => format!("mkdir {path} {mode:o}"),
             Self::Symlink(target, path) => format!("symlink {} {path}", quote(target.as_bytes())),
             Self::Pipe(path, mode) => format!("mknod {path} 1{mode:04o} 0 0"),
@@ -102,6 +116,14 @@ impl Op {
                     .write_all_at(*pos, bytes)
             }
             Self::Truncate(path, size) => volume.open_with(raw(path), &writing)?.set_len(*size),
+            Self::Fallocate {
+                path,
+                what,
+                pos,
+                len,
+            } => volume
+                .open_with(raw(path), &writing)?
+                .fallocate(*what, *pos..pos + len),
             Self::Fsync(path) => volume.open_with(raw(path), &writing)?.sync_all(),
             Self::Mkdir(path, mode) => volume.create_dir(raw(path), Owner::root(*mode)),
             Self::Symlink(target, path) => volume.symlink(target, raw(path), Owner::root(0o777)),
@@ -149,6 +171,19 @@ impl Op {
     }
 }
 
+/// The mode of `fallocate(2)`.
+fn mode_of(what: Fallocate) -> i32 {
+    match what {
+        Fallocate::Allocate => 0,
+        Fallocate::AllocateKeepSize => 1,
+        Fallocate::PunchHole => 3,
+        Fallocate::CollapseRange => 8,
+        Fallocate::ZeroRange => 16,
+        Fallocate::ZeroRangeKeepSize => 17,
+        Fallocate::InsertRange => 32,
+    }
+}
+
 /// Does all with the engine.
 pub(crate) fn apply_all(volume: &Volume, ops: &[Op]) {
     for op in ops {
@@ -161,6 +196,22 @@ pub(crate) fn apply_all(volume: &Volume, ops: &[Op]) {
 pub(crate) fn command_all(guest: &mut Guest<'_>, ops: &[Op]) {
     for op in ops {
         guest.then(op.command());
+    }
+}
+
+/// The same on bytes in memory.
+fn fallocate(bytes: &mut Vec<u8>, what: Fallocate, range: Range<usize>) {
+    let inside = range.start.min(bytes.len())..range.end.min(bytes.len());
+    match what {
+        Fallocate::AllocateKeepSize => {}
+        Fallocate::PunchHole | Fallocate::ZeroRangeKeepSize => bytes[inside].fill(0),
+        Fallocate::Allocate => bytes.resize(bytes.len().max(range.end), 0),
+        Fallocate::ZeroRange => {
+            bytes[inside].fill(0);
+            bytes.resize(bytes.len().max(range.end), 0);
+        }
+        Fallocate::CollapseRange => drop(bytes.drain(range)),
+        Fallocate::InsertRange => drop(bytes.splice(range.start..range.start, range.map(|_| 0))),
     }
 }
 
@@ -199,6 +250,12 @@ impl Model {
                 file[start..end].copy_from_slice(&POOL[*source..source + len]);
             }
             Op::Truncate(path, size) => self.file(path).resize(*size as usize, 0),
+            Op::Fallocate {
+                path,
+                what,
+                pos,
+                len,
+            } => fallocate(self.file(path), *what, *pos as usize..(pos + len) as usize),
             Op::Link(old, new) => drop(self.names.insert(new.clone(), self.names[old])),
             Op::Rename(old, new) => self.rename(old, new),
             Op::Unlink(path) => drop(self.names.remove(path)),

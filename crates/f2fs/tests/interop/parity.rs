@@ -5,18 +5,21 @@ use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::ops::{Op, apply_all, command_all};
 use crate::pool::NOISE;
-use f2fs::{CompressAlgorithm, CompressDefaults, FormatOptions, InodeFlags, Volume, VolumeOptions};
+use f2fs::{
+    CompressAlgorithm, CompressDefaults, Fallocate, FormatOptions, InodeFlags, Volume,
+    VolumeOptions,
+};
 use tempfile::NamedTempFile;
 use testkit::fsck;
 
 pub(crate) const ACCESS_LIST: &str = "system.posix_acl_access";
 pub(crate) const DEFAULT_LIST: &str = "system.posix_acl_default";
 
-pub(crate) fn fresh_volume() -> (NamedTempFile, Volume) {
+pub(crate) fn fresh_volume(size: u64) -> (NamedTempFile, Volume) {
     let image = NamedTempFile::new().unwrap();
     let format = FormatOptions {
         features: FormatOptions::SUPPORTED,
-        ..FormatOptions::new(64 << 20)
+        ..FormatOptions::new(size)
     };
     let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
     (image, volume)
@@ -24,9 +27,10 @@ pub(crate) fn fresh_volume() -> (NamedTempFile, Volume) {
 
 #[test]
 fn both_sides_do_the_same() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     let parts = [
         some_of_each,
+        ranges,
         lists_inherited,
         flags_inherited,
         features::some_of_everything,
@@ -115,6 +119,43 @@ pub(crate) fn some_of_each(top: &str) -> Vec<Op> {
         Op::SetXattr(name("plain"), "user.b", vec![1; 3000]),
         Op::RemoveXattr(name("plain"), "user.b"),
         Op::Unlink(format!("{top}-hard")),
+    ]
+}
+
+/// Ranges of plain files reserved, punched, zeroed, taken out and inserted.
+fn ranges(top: &str) -> Vec<Op> {
+    let path = format!("{top}/ranges");
+    let change = |what, pos, len| Op::Fallocate {
+        path: path.clone(),
+        what,
+        pos,
+        len,
+    };
+    let write = |pos, len, source| Op::Write {
+        path: path.clone(),
+        pos,
+        len,
+        source,
+    };
+    vec![
+        Op::Mkdir(top.into(), 0o755),
+        Op::Create(path.clone(), None),
+        write(0, 100, 0),
+        change(Fallocate::AllocateKeepSize, 0, 2_000_000),
+        write(1_000_000, 300_000, NOISE.start),
+        change(Fallocate::Allocate, 1_900_000, 5000),
+        change(Fallocate::PunchHole, 1_000_001, 70_000),
+        change(Fallocate::PunchHole, 1_105_920, 4096),
+        change(Fallocate::ZeroRange, 1_200_001, 70_000),
+        change(Fallocate::ZeroRange, 2_500_001, 7000),
+        change(Fallocate::ZeroRangeKeepSize, 2_500_001, 70_000),
+        change(Fallocate::CollapseRange, 4096, 819_200),
+        change(Fallocate::InsertRange, 409_600, 40_960),
+        Op::Fsync(path.clone()),
+        write(1_500_000, 300_000, 5),
+        Op::Truncate(path.clone(), 1_900_001),
+        change(Fallocate::Allocate, 0, 2_100_000),
+        change(Fallocate::InsertRange, 0, 4096),
     ]
 }
 
@@ -268,6 +309,42 @@ fn refusals(top: &str) -> Vec<Op> {
         Op::RemoveXattr(name("file"), ACCESS_LIST),
         Op::Flags(name("file"), InodeFlags::DIRSYNC, InodeFlags::empty()),
     ]
+    .into_iter()
+    .chain(refused_ranges(top))
+    .collect()
+}
+
+/// Ranges that cannot be changed so.
+fn refused_ranges(top: &str) -> Vec<Op> {
+    let change = |file: &str, what, pos, len| Op::Fallocate {
+        path: format!("{top}/{file}"),
+        what,
+        pos,
+        len,
+    };
+    let mut ops = Vec::new();
+    for what in [Fallocate::CollapseRange, Fallocate::InsertRange] {
+        ops.push(change("file", what, 0, 4096));
+        ops.push(change("file", what, 0, 1));
+        ops.push(change("file", what, 1, 4096));
+        ops.push(change("file", what, 4096, 4096));
+        ops.push(change("pressed", what, 4096, 4096));
+    }
+    for what in [
+        Fallocate::Allocate,
+        Fallocate::AllocateKeepSize,
+        Fallocate::PunchHole,
+        Fallocate::ZeroRange,
+    ] {
+        ops.push(change("file", what, 0, 0));
+        ops.push(change("file", what, 1 << 60, 1));
+        ops.push(change("file", what, 1 << 43, 1));
+        ops.push(change("fixed", what, 0, 10));
+        ops.push(change("dir", what, 0, 10));
+    }
+    ops.push(change("log", Fallocate::PunchHole, 0, 10));
+    ops.push(change("log", Fallocate::ZeroRange, 0, 10));
+    ops
 }
 
 fn for_refusals(top: &str) -> Vec<Op> {
@@ -310,7 +387,7 @@ fn for_refusals(top: &str) -> Vec<Op> {
 
 #[test]
 fn both_sides_refuse_the_same() {
-    let (image, volume) = fresh_volume();
+    let (image, volume) = fresh_volume(64 << 20);
     let mut guest = Guest::new();
     guest.mount(image.path(), "");
     apply_all(&volume, &for_refusals("/e"));

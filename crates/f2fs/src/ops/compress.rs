@@ -1,0 +1,184 @@
+//! What the kernel's ioctls for compressed files do, with their errors: `F2FS_IOC_{GET,RELEASE,RESERVE}_COMPRESS_BLOCKS`,
+//! `F2FS_IOC_{GET,SET}_COMPRESS_OPTION`, `F2FS_IOC_{COMPRESS,DECOMPRESS}_FILE`.
+//!
+//! Files are rewritten window by window; others read and write them in between.
+
+use super::attr::{change, has_blocks};
+use super::file::check_changeable;
+use crate::data::compress;
+use crate::data::fallocate::make_room;
+use crate::data::flush::flush_pages;
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::inode::{ClusterForm, ClusterLayout, Inode, to_disk};
+use f2fs_codec::CompressAlgorithm;
+use f2fs_format::{CompressInfo, Features};
+use std::sync::Arc;
+
+/// Blocks rewritten under one lock of the inode: 8 MiB, whole clusters of any size.
+const WINDOW: u64 = 2048;
+
+/// Blocks that the clusters of a compressed file save.
+pub(crate) fn saved_blocks(fs: &Fs, inode: &Inode) -> Result<u64> {
+    check_volume(fs)?;
+    layout_of(inode)?;
+    Ok(compr_blocks(inode))
+}
+
+/// Gives the blocks that a file saves back to the volume; how many. It takes no writes until [`reserve`].
+pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
+    check_volume(fs)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = inode.rwsem.write();
+    layout_of(inode)?;
+    if inode.tree.lock().is_released() {
+        return Err(Error::Invalid("the file's blocks were released before"));
+    }
+    flush_pages(fs, inode, 0..u64::MAX)?;
+    if compr_blocks(inode) == 0 {
+        return Err(Error::NotPermitted("the file has no blocks to release"));
+    }
+    make_room(fs, nodes_of(inode))?;
+    let released = compress::release(fs, inode)?;
+    touch_changed(fs, inode);
+    Ok(released)
+}
+
+/// Takes the blocks again that [`release`] gave back; how many.
+pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
+    check_volume(fs)?;
+    fs.check_writable()?;
+    fs.balance()?;
+    let _alone = inode.rwsem.write();
+    layout_of(inode)?;
+    if !inode.tree.lock().is_released() {
+        return Err(Error::Invalid("the file's blocks are not released"));
+    }
+    if compr_blocks(inode) > 0 {
+        return Ok(0); // Released half: fsck has to see to it.
+    }
+    make_room(fs, nodes_of(inode))?;
+    let reserved = compress::reserve(fs, inode)?;
+    touch_changed(fs, inode);
+    Ok(reserved)
+}
+
+/// Algorithm and binary logarithm of the blocks of a cluster.
+pub(crate) fn option(fs: &Fs, inode: &Inode) -> Result<(CompressAlgorithm, u8)> {
+    check_volume(fs)?;
+    let layout = layout_of(inode).map_err(|_| Error::NotCompressed)?;
+    let info = inode.tree.lock().inode.compress();
+    let algorithm = info.ok_or(Error::NotCompressed)?.algorithm;
+    Ok((algorithm, layout.blocks.trailing_zeros() as u8))
+}
+
+/// Chooses algorithm and cluster size of a compressed file that has no blocks yet.
+pub(crate) fn set_option(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    algorithm: CompressAlgorithm,
+    log_cluster_size: u8,
+) -> Result<()> {
+    check_volume(fs)?;
+    layout_of(inode)?;
+    if !(2..=8).contains(&log_cluster_size) {
+        return Err(Error::Invalid("a cluster has 4 to 256 blocks"));
+    }
+    check_changeable(inode)?;
+    let defaults = fs.options.compress;
+    let level = if algorithm == defaults.algorithm {
+        defaults.level
+    } else {
+        0
+    };
+    change(fs, inode, |tree| {
+        let old = tree.inode.compress().ok_or(Error::NotCompressed)?;
+        if has_blocks(tree) {
+            return Err(Error::TooLarge);
+        }
+        tree.inode_mut().set_compress(Some(CompressInfo {
+            algorithm,
+            log_cluster_size,
+            flag: CompressInfo::flag_of(level, old.has_checksum()),
+            compr_blocks: 0,
+        }));
+        inode.reload_layout(fs, tree)
+    })
+}
+
+/// Compresses all whole clusters that are stored raw.
+pub(crate) fn compress_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
+    rewrite(fs, inode, ClusterForm::Compressed)
+}
+
+/// Stores all clusters raw. The file stays marked for compression.
+pub(crate) fn decompress_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
+    rewrite(fs, inode, ClusterForm::Raw)
+}
+
+fn rewrite(fs: &Fs, inode: &Arc<Inode>, form: ClusterForm) -> Result<()> {
+    check_volume(fs)?;
+    let mut at = 0;
+    loop {
+        fs.check_writable()?;
+        fs.balance()?;
+        fs.check_room(WINDOW)?;
+        let _alone = inode.rwsem.write();
+        // Anything may have happened to the file since the last window.
+        check_rewritable(inode)?;
+        let end = inode.size().div_ceil(iomap::BLOCK_SIZE);
+        if at >= end {
+            return Ok(());
+        }
+        let size = layout_of(inode)?.blocks;
+        let window = at..(at + WINDOW).min(end.next_multiple_of(size));
+        at = compress::rewrite(fs, inode, window, form)?;
+    }
+}
+
+fn check_rewritable(inode: &Inode) -> Result<()> {
+    check_changeable(inode)?;
+    layout_of(inode)?;
+    if inode.tree.lock().is_released() {
+        return Err(Error::Invalid("the file's saved blocks were released"));
+    }
+    Ok(())
+}
+
+fn check_volume(fs: &Fs) -> Result<()> {
+    let needed = Features::COMPRESSION | Features::EXTRA_ATTR;
+    if fs.meta.sb.features.contains(needed) {
+        Ok(())
+    } else {
+        Err(Error::Unsupported(
+            "compression on a volume made without it".to_owned(),
+        ))
+    }
+}
+
+fn layout_of(inode: &Inode) -> Result<ClusterLayout> {
+    inode
+        .clusters()
+        .ok_or(Error::Invalid("the file is not compressed"))
+}
+
+fn compr_blocks(inode: &Inode) -> u64 {
+    let tree = inode.tree.lock();
+    tree.inode.compress().map_or(0, |info| info.compr_blocks)
+}
+
+/// An upper bound of the nodes that hold a file's slots.
+fn nodes_of(inode: &Inode) -> u64 {
+    let tree = inode.tree.lock();
+    let by_size =
+        inode.size().div_ceil(iomap::BLOCK_SIZE) / u64::from(tree.inode.addrs_per_dnode());
+    tree.inode.blocks().min(by_size + 2)
+}
+
+fn touch_changed(fs: &Fs, inode: &Arc<Inode>) {
+    inode.bump_cookie();
+    let now = to_disk(fs.now());
+    inode.tree.lock().inode_mut().set_ctime(now);
+    fs.note_dirty(inode);
+}
