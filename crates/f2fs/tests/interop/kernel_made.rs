@@ -384,7 +384,7 @@ fn remove_all(image: &Path) {
     for folder in ["/", "/names"] {
         for entry in volume.read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().to_owned();
-            if name != "names" && name != "folded" {
+            if name != "names" {
                 volume.remove_all(Path::new(folder).join(name)).unwrap();
             }
         }

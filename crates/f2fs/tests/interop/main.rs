@@ -13,6 +13,7 @@
 //! | `rounds` | algorithms x cluster sizes, several turns |
 //! | `features` | volumes of every combination of features |
 //! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
+//! | `casefold` | directories that ignore case |
 //! | `parity` | the same outcome and the same errors on both sides |
 //! | `attributes` | owners, hints, flags, far times, the room for extended attributes |
 //! | `verity` | files that the kernel sealed |
@@ -23,6 +24,7 @@
 
 mod aged;
 mod attributes;
+mod casefold;
 mod cuts;
 mod engine_made;
 mod features;
