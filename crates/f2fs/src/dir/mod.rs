@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`block`] | one area of entries, wherever it is |
 //! | [`name`] | a name in the terms of its directory: hash, case |
+//! | [`nokey`] | names of encrypted directories without their key |
 //! | [`lookup`], [`list`](mod@list) | finding a name, listing |
 //! | [`insert`](mod@insert) | adding, changing, removing an entry |
 //! | [`spill`] | from the inode block to blocks |
@@ -19,6 +20,7 @@ mod insert;
 mod list;
 mod lookup;
 mod name;
+mod nokey;
 mod spill;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ mod tests;
 pub(crate) use insert::{init_dots, insert, remove, replace, set_parent};
 pub(crate) use list::{Listed, list};
 pub(crate) use lookup::{Found, is_empty, lookup};
+pub(crate) use nokey::{link_len, of_link};
 pub(crate) use spill::spill;
 
 use crate::error::{Error, Result};
@@ -56,16 +59,4 @@ pub(crate) fn check_case_change(fs: &Fs, dir: &Arc<Inode>) -> Result<()> {
     } else {
         Err(Error::NotEmpty)
     }
-}
-
-/// Refuses to change directories whose names this engine cannot hash.
-pub(crate) fn check_writable(dir: &Inode) -> Result<()> {
-    use f2fs_format::Advise;
-    let tree = dir.tree.lock();
-    if tree.inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported(
-            "changing an encrypted directory".to_owned(),
-        ));
-    }
-    Ok(())
 }

@@ -1,12 +1,13 @@
 //! A name, in the terms of the directory that holds it or is to hold it.
 
+use super::nokey::NoKeyName;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use f2fs_format::casefold::{Rules, fold};
 use f2fs_format::dentry::Dentry;
 use f2fs_format::hash::dentry_hash;
-use f2fs_format::{Features, InodeFlags};
+use f2fs_format::{Advise, Features, InodeFlags};
 
 /// A name to look for or to add.
 #[derive(Debug)]
@@ -14,9 +15,20 @@ pub(super) struct Wanted<'a> {
     name: &'a [u8],
     /// The hash under which a directory keeps it.
     pub(super) hash: u32,
-    /// Where the directory ignores case: the folded form, if the name has one.
-    folded: Option<Vec<u8>>,
+    how: How,
     pub(super) ignores_case: bool,
+}
+
+/// How a name is compared with those that are stored.
+#[derive(Debug)]
+enum How {
+    Exact,
+    /// With what is left when case is folded.
+    Folded(Vec<u8>),
+    /// As far as the encrypted names tell.
+    NoKey(NoKeyName),
+    /// No encrypted name is like that.
+    Never,
 }
 
 impl<'a> Wanted<'a> {
@@ -26,24 +38,50 @@ impl<'a> Wanted<'a> {
     /// [`Error::Invalid`] for a name that a strict directory cannot hold.
     pub(super) fn new(fs: &Fs, dir: &Inode, name: &'a [u8]) -> Result<Self> {
         let rules = fold_rules(fs, dir)?;
-        let folded = rules.and_then(|_| fold_entry(name));
-        if rules == Some(Rules::Strict) && folded.is_none() && !is_dot(name) {
-            return Err(Error::Invalid(
-                "the directory ignores case and takes only names in the UTF-8 of Unicode 12.1",
-            ));
-        }
+        let how = if is_dot(name) {
+            How::Exact
+        } else if is_encrypted(dir) {
+            NoKeyName::parse(name).map_or(How::Never, How::NoKey)
+        } else {
+            match rules.map(|rules| (rules, fold(name))) {
+                Some((_, Some(folded))) => How::Folded(folded),
+                Some((Rules::Strict, None)) => return Err(Error::Invalid(NO_TEXT)),
+                _ => How::Exact,
+            }
+        };
+        let hash = match &how {
+            How::Folded(folded) => dentry_hash(folded),
+            How::NoKey(no_key) => no_key.hash,
+            How::Exact | How::Never => dentry_hash(name),
+        };
         Ok(Self {
             name,
-            hash: dentry_hash(folded.as_deref().unwrap_or(name)),
-            folded,
+            hash,
+            how,
             ignores_case: rules.is_some(),
         })
     }
 
     /// Whether an entry has this name.
     pub(super) fn matches(&self, dentry: &Dentry<'_>) -> bool {
-        dentry.name == self.name || self.folded.is_some() && fold_entry(dentry.name) == self.folded
+        match &self.how {
+            How::Exact => dentry.name == self.name,
+            How::Folded(folded) => {
+                dentry.name == self.name
+                    || fold_entry(dentry.name).is_some_and(|form| form == *folded)
+            }
+            How::NoKey(no_key) => !dentry.is_dot() && no_key.matches(dentry.name),
+            How::Never => false,
+        }
     }
+}
+
+const NO_TEXT: &str =
+    "a directory that ignores case takes only names in UTF-8 of at most 254 bytes";
+
+/// Whether the names of a directory are encrypted. The engine never has the key.
+pub(super) fn is_encrypted(dir: &Inode) -> bool {
+    dir.tree.lock().inode.advise().contains(Advise::ENCRYPT)
 }
 
 /// The hash that an entry of a directory that ignores case is to have.
