@@ -128,7 +128,7 @@ pub(crate) fn mode_string(file_type: FileType, mode: u16) -> String {
 }
 
 /// Letters of `chattr` and their flags.
-pub(crate) const FLAG_LETTERS: [(char, InodeFlags); 9] = [
+pub(crate) const FLAG_LETTERS: [(char, InodeFlags); 10] = [
     ('S', InodeFlags::SYNC),
     ('D', InodeFlags::DIRSYNC),
     ('i', InodeFlags::IMMUTABLE),
@@ -138,6 +138,7 @@ pub(crate) const FLAG_LETTERS: [(char, InodeFlags); 9] = [
     ('c', InodeFlags::COMPR),
     ('m', InodeFlags::NOCOMP),
     ('P', InodeFlags::PROJINHERIT),
+    ('F', InodeFlags::CASEFOLD),
 ];
 
 /// The letters of the flags that are set.

@@ -81,6 +81,20 @@ pub fn first_block(level: u32, dir_level: u8, bucket: u32) -> u64 {
     before + u64::from(bucket) * u64::from(bucket_blocks(level))
 }
 
+/// The level and bucket that a directory block belongs to.
+pub fn bucket_at(block: u64, dir_level: u8) -> (u32, u32) {
+    let mut start = 0;
+    for level in 0..MAX_DIR_HASH_DEPTH {
+        let blocks = u64::from(bucket_blocks(level));
+        let end = start + u64::from(buckets(level, dir_level)) * blocks;
+        if block < end {
+            return (level, ((block - start) / blocks) as u32);
+        }
+        start = end;
+    }
+    (MAX_DIR_HASH_DEPTH, 0)
+}
+
 /// The bucket of a level where names with this hash live.
 pub const fn bucket_of(hash: u32, level: u32, dir_level: u8) -> u32 {
     hash % buckets(level, dir_level)
@@ -119,7 +133,11 @@ mod tests {
             let last =
                 first_block(level, 0, buckets(level, 0) - 1) + u64::from(bucket_blocks(level));
             assert_eq!(last, first_block(level + 1, 0, 0));
+            assert_eq!(bucket_at(last, 0), (level + 1, 0));
+            assert_eq!(bucket_at(last - 1, 0), (level, buckets(level, 0) - 1));
         }
+        assert_eq!(bucket_at(first_block(2, 3, 7) + 1, 3), (2, 7));
+        assert_eq!(bucket_at(u64::MAX, 0), (MAX_DIR_HASH_DEPTH, 0));
         assert_eq!(buckets(30, 0), 1 << 30);
         assert_eq!(buckets(31, 255), 1 << 30);
         assert_eq!((bucket_blocks(30), bucket_blocks(31)), (2, 4));

@@ -16,6 +16,7 @@ extern crate std;
 pub mod addr;
 pub mod bitmap;
 mod bytes;
+pub mod casefold;
 pub mod checkpoint;
 pub mod cluster;
 pub mod compress;

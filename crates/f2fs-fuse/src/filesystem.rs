@@ -59,14 +59,26 @@ pub(crate) struct F2fsFilesystem {
 struct Told {
     attr: FileAttr,
     generation: Generation,
+    /// How long the name may be kept. The kernel knows one spelling of it; in a directory that ignores case another
+    /// may take it away.
+    name_ttl: Duration,
 }
 
 impl Told {
-    fn of(meta: &Metadata) -> Self {
+    fn of(meta: &Metadata, parent: &Node) -> Self {
         Self {
             attr: file_attr(meta),
             generation: generation(meta),
+            name_ttl: name_ttl(parent),
         }
+    }
+}
+
+fn name_ttl(parent: &Node) -> Duration {
+    if parent.ignores_case() {
+        Duration::ZERO
+    } else {
+        TTL
     }
 }
 
@@ -97,19 +109,34 @@ impl F2fsFilesystem {
     }
 
     /// Counts that the kernel is told of `node`, and what it is told.
-    fn introduce(&self, node: &Node) -> Told {
+    fn introduce(&self, node: &Node, parent: &Node) -> Told {
         self.nodes.remember(node);
-        Told::of(&node.metadata())
+        Told::of(&node.metadata(), parent)
     }
 
-    fn create(&self, parent: INodeNo, name: &OsStr, new: &NewNode<'_>) -> Answer<Node> {
+    /// Makes something and tells of it.
+    fn make(&self, parent: INodeNo, name: &OsStr, new: &NewNode<'_>) -> Answer<Told> {
         let parent = self.nodes.get(parent)?;
-        let made = if name.is_empty() {
-            parent.create_unnamed(new)
-        } else {
-            parent.create(name.as_bytes(), new)
+        let node = parent.create(name.as_bytes(), new).map_err(|e| errno(&e))?;
+        Ok(self.introduce(&node, &parent))
+    }
+
+    /// Makes a file, opens it and tells of it. Without a name it is one for `O_TMPFILE`.
+    fn make_open(
+        &self,
+        parent: INodeNo,
+        name: Option<&OsStr>,
+        new: &NewNode<'_>,
+        flags: i32,
+    ) -> Answer<(Told, FileHandle)> {
+        let parent = self.nodes.get(parent)?;
+        let made = match name {
+            Some(name) => parent.create(name.as_bytes(), new),
+            None => parent.create_unnamed(new),
         };
-        made.map_err(|e| errno(&e))
+        let node = made.map_err(|e| errno(&e))?;
+        let fh = self.open_file(&node, flags)?;
+        Ok((self.introduce(&node, &parent), fh))
     }
 
     /// Opens a file. Reading is always allowed: the kernel fills pages through whatever handle it has, and lets no
@@ -199,7 +226,7 @@ fn answer_empty(reply: ReplyEmpty, result: Answer<()>) {
 
 fn answer_entry(reply: ReplyEntry, result: Answer<Told>) {
     match result {
-        Ok(told) => reply.entry(&TTL, &told.attr, told.generation),
+        Ok(told) => reply.entry_with_ttls(&TTL, &told.name_ttl, &told.attr, told.generation),
         Err(error) => reply.error(error),
     }
 }
@@ -213,7 +240,7 @@ fn answer_attr(reply: ReplyAttr, result: Answer<FileAttr>) {
 
 fn answer_created(reply: ReplyCreate, flags: FopenFlags, result: Answer<(Told, FileHandle)>) {
     match result {
-        Ok((told, fh)) => reply.created(&TTL, &told.attr, told.generation, fh, flags),
+        Ok((told, fh)) => reply.created(&told.name_ttl, &told.attr, told.generation, fh, flags),
         Err(error) => reply.error(error),
     }
 }
@@ -267,7 +294,7 @@ impl Filesystem for F2fsFilesystem {
         let found = self.serve("lookup", || {
             let parent = self.nodes.get(parent)?;
             let node = parent.lookup(name.as_bytes()).map_err(|e| errno(&e))?;
-            Ok(self.introduce(&node))
+            Ok(self.introduce(&node, &parent))
         });
         answer_entry(reply, found);
     }
@@ -368,8 +395,7 @@ impl Filesystem for F2fsFilesystem {
                 device: file_type.is_device().then(|| decode_device(rdev)),
                 ..new_node(req, file_type, mode, umask)
             };
-            let node = self.create(parent, name, &new)?;
-            Ok(self.introduce(&node))
+            self.make(parent, name, &new)
         });
         answer_entry(reply, made);
     }
@@ -385,8 +411,7 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let made = self.serve("mkdir", || {
             let new = new_node(req, f2fs::FileType::Directory, mode, umask);
-            let node = self.create(parent, name, &new)?;
-            Ok(self.introduce(&node))
+            self.make(parent, name, &new)
         });
         answer_entry(reply, made);
     }
@@ -420,8 +445,7 @@ impl Filesystem for F2fsFilesystem {
                 target: target.as_os_str().as_bytes(),
                 ..new_node(req, f2fs::FileType::Symlink, 0o777, 0)
             };
-            let node = self.create(parent, link_name, &new)?;
-            Ok(self.introduce(&node))
+            self.make(parent, link_name, &new)
         });
         answer_entry(reply, made);
     }
@@ -458,7 +482,7 @@ impl Filesystem for F2fsFilesystem {
             parent
                 .link(&node, newname.as_bytes())
                 .map_err(|e| errno(&e))?;
-            Ok(self.introduce(&node))
+            Ok(self.introduce(&node, &parent))
         });
         answer_entry(reply, linked);
     }
@@ -486,9 +510,7 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let created = self.serve("create", || {
             let new = new_node(req, f2fs::FileType::Regular, mode, umask);
-            let node = self.create(parent, name, &new)?;
-            let fh = self.open_file(&node, flags)?;
-            Ok((self.introduce(&node), fh))
+            self.make_open(parent, Some(name), &new, flags)
         });
         answer_created(reply, self.open_flags(), created);
     }
@@ -504,9 +526,7 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let created = self.serve("tmpfile", || {
             let new = new_node(req, f2fs::FileType::Regular, mode, umask);
-            let node = self.create(parent, OsStr::new(""), &new)?;
-            let fh = self.open_file(&node, flags)?;
-            Ok((self.introduce(&node), fh))
+            self.make_open(parent, None, &new, flags)
         });
         answer_created(reply, self.open_flags(), created);
     }
@@ -659,13 +679,14 @@ impl Filesystem for F2fsFilesystem {
         let listed = self.serve("readdirplus", || {
             let dir = self.nodes.get(ino)?;
             let dir_attr = file_attr(&dir.metadata());
+            let name_ttl = name_ttl(&dir);
             let tell = |entry: &listing::Listed| {
                 let name = OsStr::from_bytes(&entry.name);
                 let node = (!entry.is_dot)
                     .then(|| dir.lookup(&entry.name).ok())
                     .flatten();
                 let told = match &node {
-                    Some(node) => Told::of(&node.metadata()),
+                    Some(node) => Told::of(&node.metadata(), &dir),
                     // Node id 0: a name without attributes.
                     None => Told {
                         attr: FileAttr {
@@ -674,10 +695,18 @@ impl Filesystem for F2fsFilesystem {
                             ..dir_attr
                         },
                         generation: Generation(0),
+                        name_ttl,
                     },
                 };
                 let ino = told.attr.ino;
-                let is_full = reply.add(ino, entry.next, name, &TTL, &told.attr, told.generation);
+                let is_full = reply.add(
+                    ino,
+                    entry.next,
+                    name,
+                    &name_ttl,
+                    &told.attr,
+                    told.generation,
+                );
                 if let Some(node) = node.filter(|_| !is_full) {
                     self.nodes.remember(&node);
                 }

@@ -101,6 +101,9 @@ pub enum Error {
     /// No such extended attribute.
     #[error("no such extended attribute")]
     NoAttribute,
+    /// An encrypted file or directory without its key.
+    #[error("encrypted, and the key is not there")]
+    NoKey,
     /// Something the volume has and this engine does not do.
     #[error("not supported: {0}")]
     Unsupported(String),
@@ -161,6 +164,7 @@ impl Error {
             Self::AttributeTooLong => Errno::TOOBIG,
             Self::AttributeNameTooLong => Errno::RANGE,
             Self::NoAttribute | Self::NotCompressed => Errno::NODATA,
+            Self::NoKey => Errno::NOKEY,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
             Self::ReadOnly(_) => Errno::ROFS,
             Self::Resources(_) => Errno::NOMEM,

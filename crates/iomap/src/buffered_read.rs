@@ -52,6 +52,15 @@ fn uptodate_bytes(folio: &FolioRef, offset: usize) -> usize {
         .map_or(0, |r| r.end * PAGE_SIZE - offset)
 }
 
+/// The folio that has the block at byte `pos`, with that block uptodate, to look at it in its place. The file reaches
+/// beyond `pos`.
+///
+/// # Errors
+/// Why the block cannot be read.
+pub fn read_folio<O: ReadOps>(ops: &O, pos: u64) -> Result<FolioRef, O::Error> {
+    uptodate_folio(ops, pos, pos / BLOCK_SIZE + 1)
+}
+
 /// The folio at byte `pos` with at least that byte's block uptodate.
 fn uptodate_folio<O: ReadOps>(
     ops: &O,

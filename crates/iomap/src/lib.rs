@@ -33,7 +33,7 @@ pub mod seek;
 pub mod writeback;
 pub mod zero;
 
-pub use buffered_read::{buffered_read, readahead};
+pub use buffered_read::{buffered_read, read_folio, readahead};
 pub use buffered_write::{Source, buffered_write};
 pub use fiemap::{Extent, fiemap};
 pub use ioend::IoendBatch;

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 ///
 /// Give + and letters before the files to set flags, and - and letters to clear them. The letters:
 /// c compress, m do not compress, i immutable, a append only, d no dump, A no access times, S and D
-/// synchronous, P pass the project on. Compression of a file changes only while it is empty; a
-/// directory passes it on to what is made in it from then on.
+/// synchronous, P pass the project on, F ignore case in names. Compression of a file changes only while it is empty; a
+/// directory passes it on to what is made in it from then on. F changes only while a directory is
+/// empty, on a volume made with --casefold.
 #[derive(Debug, Args)]
 #[command(override_usage = "f2fs chattr [OPTIONS] <IMAGE> <+FLAGS|-FLAGS>... </PATH>...")]
 pub(crate) struct Chattr {
@@ -75,6 +76,9 @@ struct Clear {
     /// Pass the project on
     #[arg(short = 'P')]
     projinherit: bool,
+    /// Ignore case
+    #[arg(short = 'F')]
+    casefold: bool,
 }
 
 impl Clear {
@@ -89,6 +93,7 @@ impl Clear {
             (self.sync, InodeFlags::SYNC),
             (self.dirsync, InodeFlags::DIRSYNC),
             (self.projinherit, InodeFlags::PROJINHERIT),
+            (self.casefold, InodeFlags::CASEFOLD),
         ];
         all.into_iter()
             .filter(|(is_given, _)| *is_given)

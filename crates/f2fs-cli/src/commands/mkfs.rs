@@ -7,6 +7,7 @@ use crate::size::{human, parse_size};
 use crate::text::{hex, print_json, shown};
 use blockdev::{Access, FileDevice};
 use clap::Args;
+use f2fs_format::Features;
 use f2fs_offline::mkfs::FormatPlan;
 use f2fs_offline::{FormatError, FormatOptions, FormatSummary, format};
 use serde::Serialize;
@@ -25,6 +26,10 @@ const LOOK_AT: u64 = 128 << 10;
 ///
 /// The image file is sparse: it takes room on the disk as it fills.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each option without a value"
+)]
 pub(crate) struct Mkfs {
     /// The image file, made if it is missing, or the block device
     image: PathBuf,
@@ -37,6 +42,12 @@ pub(crate) struct Mkfs {
     /// Owner of the root directory
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     owner: Option<(u32, u32)>,
+    /// Let directories ignore case in names ('f2fs chattr +F' turns it on for an empty one)
+    #[arg(long)]
+    casefold: bool,
+    /// The same, and refuse names that are not UTF-8 (Unicode 12.1) there
+    #[arg(long)]
+    casefold_strict: bool,
     #[command(flatten)]
     compress: CompressArgs,
     /// Overwrite what the file or device holds
@@ -82,11 +93,16 @@ impl Mkfs {
     }
 
     fn options(&self, found: Option<u64>) -> Result<FormatOptions> {
+        let defaults = FormatOptions::new(self.size.or(found).unwrap_or(SIZE));
+        let mut features = defaults.features;
+        features.set(Features::CASEFOLD, self.casefold || self.casefold_strict);
         Ok(FormatOptions {
             label: self.label.clone(),
+            features,
+            strict_names: self.casefold_strict,
             compress: self.compress.root()?,
             root_owner: self.owner.unwrap_or_default(),
-            ..FormatOptions::new(self.size.or(found).unwrap_or(SIZE))
+            ..defaults
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::common::{Image, arg, f2fs, text};
 use std::fs;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -276,6 +277,34 @@ fn chattr_changes_flags_and_compression() {
         .run("chattr", &["+i", "/none"])
         .fails(1, "/none: no such file");
     image.assert_clean();
+}
+
+#[test]
+fn directories_can_ignore_case() {
+    for (option, taken) in [("--casefold", true), ("--casefold-strict", false)] {
+        let image = Image::new(&["--size", "64M", option]);
+        image.run("mkdir", &["/d"]).ok();
+        image.run("chattr", &["+F", "/d"]).ok();
+        image.write("/d/Stra\u{df}e", b"text");
+        assert!(image.cat("/d/STRASSE") == b"text");
+        assert_eq!(image.run("stat", &["/d", "--json"]).json()[0]["flags"], "F");
+        image
+            .run("chattr", &["-F", "/d"])
+            .fails(1, "directory not empty");
+        image.run("mv", &["/d/strasse", "/d/way"]).ok();
+        let odd = std::ffi::OsStr::from_bytes(b"/d/\xff");
+        let odd = image.run_with_input("write", &[odd, "--create".as_ref()], b"x");
+        if taken {
+            odd.ok();
+        } else {
+            odd.fails(1, "UTF-8");
+        }
+        image.assert_clean();
+    }
+    let image = Image::new(&["--size", "64M"]);
+    image
+        .run("chattr", &["+F", "/"])
+        .fails(1, "made without it");
 }
 
 #[test]

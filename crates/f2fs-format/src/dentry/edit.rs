@@ -77,6 +77,22 @@ impl<'a> DentryViewMut<'a> {
         }
     }
 
+    /// Takes over all slots of an area that has no more of them, each in its place. This area is empty.
+    pub fn copy_slots(&mut self, from: DentryView<'_>) {
+        let slots = from.layout.slots;
+        assert!(
+            slots <= self.layout.slots && self.view().is_empty(),
+            "{slots} slots have no room"
+        );
+        let entries = |layout: Layout| layout.entry_at(0)..layout.entry_at(slots);
+        let names = |layout: Layout| layout.name_at(0)..layout.name_at(slots);
+        self.area[entries(self.layout)].copy_from_slice(&from.area[entries(from.layout)]);
+        self.area[names(self.layout)].copy_from_slice(&from.area[names(from.layout)]);
+        for slot in (0..slots).filter(|&slot| from.is_used(slot)) {
+            lsb::set(self.area, slot);
+        }
+    }
+
     /// Frees the slots of the entry at `slot` with a name of `name_len` bytes.
     pub fn delete(&mut self, slot: usize, name_len: usize) {
         let end = slot + slots_for(name_len);

@@ -71,6 +71,27 @@ fn insert_find_replace_delete() {
     assert_eq!(view.view().room_for(213), None);
 }
 
+#[test]
+fn slots_of_an_inline_area_keep_their_places() {
+    let mut area = vec![0xEEu8; 3452];
+    area[..23].fill(0);
+    let layout = Layout::inline(area.len());
+    let mut view = DentryViewMut::new(&mut area, layout).unwrap();
+    let last = layout.slots() - 1;
+    for (slot, name) in [(0, &b"."[..]), (5, b"a name of three slots"), (last, b"z")] {
+        view.insert(slot, &entry(name, 9));
+    }
+    let mut block = vec![0u8; BLOCK_SIZE];
+    let mut copy = DentryViewMut::new(&mut block, Layout::BLOCK).unwrap();
+    copy.copy_slots(view.view());
+    let all = |view: DentryView<'_>| -> Vec<_> {
+        let entry = |d: Dentry<'_>| (d.slot, d.hash, d.ino, d.name.to_vec());
+        view.entries().map(|d| entry(d.unwrap())).collect()
+    };
+    assert_eq!(all(copy.view()).len(), 3);
+    assert_eq!(all(copy.view()), all(view.view()));
+}
+
 /// Applies `damage` to a block with one entry in slot 0 and gives the error it causes.
 fn damaged(damage: impl FnOnce(&mut [u8])) -> CorruptKind {
     let mut area = vec![0u8; BLOCK_SIZE];

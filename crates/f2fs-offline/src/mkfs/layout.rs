@@ -6,6 +6,7 @@
 //! written.
 
 use super::{FormatError, FormatOptions, FormatPlan, root};
+use f2fs_format::casefold::{ENCODING_STRICT, ENCODING_UTF8_12_1};
 use f2fs_format::checkpoint::{AllocType, Checkpoint, CpFlags, CursegPos};
 use f2fs_format::nat::{NAT_PLACEHOLDER, NatBlock, NatEntry};
 use f2fs_format::sit::{CursegType, SitEntry};
@@ -21,8 +22,6 @@ use runtime::rng::Rng;
 const VERSION: &str = concat!("f2fs-rs ", env!("CARGO_PKG_VERSION"));
 /// The number in `minor_ver`, which nobody interprets.
 const MINOR_VERSION: u16 = 16;
-/// `s_encoding` of UTF-8 12.1.
-const ENCODING_UTF8_12_1: u16 = 1;
 /// Header and footer of a pack, the data summaries in compact form and those of the node logs.
 const PACK_BLOCKS_WITHOUT_PAYLOAD: u32 = 2 + 1 + 3;
 /// Linux makes the first version odd and 31 bits long.
@@ -265,6 +264,11 @@ fn super_block(plan: &FormatPlan, options: &FormatOptions, uuid: [u8; 16]) -> Su
         version: VERSION.to_owned(),
         init_version: VERSION.to_owned(),
         encoding: if has_casefold { ENCODING_UTF8_12_1 } else { 0 },
+        encoding_flags: if has_casefold && options.strict_names {
+            ENCODING_STRICT
+        } else {
+            0
+        },
         ..SuperBlock::default()
     }
 }

@@ -34,6 +34,9 @@ pub struct FormatOptions {
     pub label: String,
     /// Features; see [`FormatOptions::SUPPORTED`].
     pub features: Features,
+    /// Directories that ignore case refuse names that are not made of the code points of Unicode 12.1, instead of
+    /// taking them for bytes.
+    pub strict_names: bool,
     /// Makes the root directory a compressed one, so that everything below it is compressed.
     pub compress: Option<RootCompression>,
     /// Segments a section, the unit of cleaning; 1 unless the device wants more.
@@ -86,6 +89,7 @@ impl FormatOptions {
             size,
             label: String::new(),
             features: Self::DEFAULT_FEATURES,
+            strict_names: false,
             compress: None,
             segments_per_section: 1,
             sections_per_zone: 1,

@@ -1,6 +1,7 @@
 //! What is known of a file.
 
 use crate::data::DataOps;
+use crate::dir;
 use crate::error::Result;
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeInfo};
@@ -42,10 +43,11 @@ impl Metadata {
             checksum: info.has_checksum(),
             blocks_saved: info.compr_blocks,
         });
-        Self {
-            info: inode.info(),
-            compression,
+        let mut info = inode.info();
+        if info.file_type == FileType::Symlink && info.advise.contains(Advise::ENCRYPT) {
+            info.size = dir::link_len(info.size);
         }
+        Self { info, compression }
     }
 
     /// Inode number.

@@ -99,6 +99,12 @@ impl Node {
         self.open.inode.file_type
     }
 
+    /// Whether it is a directory that ignores the case of names, so that one entry answers to many.
+    pub fn ignores_case(&self) -> bool {
+        let tree = self.open.inode.tree.lock();
+        tree.inode.flags().contains(InodeFlags::CASEFOLD)
+    }
+
     /// Attributes now.
     pub fn metadata(&self) -> Metadata {
         Metadata::of(&self.open.inode)

@@ -444,7 +444,8 @@ impl Volume {
         )
     }
 
-    /// Sets and clears flags (`chattr`): sync, immutable, append, nodump, noatime, dirsync, projinherit.
+    /// Sets and clears flags (`chattr`): sync, immutable, append, nodump, noatime, dirsync, projinherit, and
+    /// casefold of an empty directory on a volume that can.
     pub fn set_flags(
         &self,
         path: impl AsRef<Path>,

@@ -6,7 +6,6 @@ use crate::inode::Inode;
 use crate::node::Span;
 use f2fs_format::dentry::Layout;
 use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
-use pagecache::Readahead;
 
 /// Slots looked at under one search for the next block.
 const SLOTS_AT_ONCE: usize = 64;
@@ -63,11 +62,28 @@ pub(super) fn next_used(ops: &DataOps<'_>, from: u64) -> Result<Option<u64>> {
     Ok(None)
 }
 
-/// Block `index`; absent blocks read as zeros, which is an area without entries.
+/// Looks at block `index` where it lies in the cache; absent blocks are zeros, which is an area without entries.
+pub(super) fn with<R>(
+    ops: &DataOps<'_>,
+    index: u64,
+    look: impl FnOnce(&[u8]) -> Result<R>,
+) -> Result<R> {
+    if index >= block_count(ops.inode) {
+        return look(&[0; BLOCK_SIZE]);
+    }
+    let pos = index * BLOCK_SIZE as u64;
+    let folio = iomap::read_folio(ops, pos)?;
+    let at = (pos - folio.pos()) as usize;
+    look(&folio.read(at..at + BLOCK_SIZE))
+}
+
+/// A copy of block `index`.
 pub(super) fn read(ops: &DataOps<'_>, index: u64) -> Result<Box<Block>> {
     let mut block = Box::new([0; BLOCK_SIZE]);
-    let mut none = Readahead::new(0);
-    iomap::buffered_read(ops, index * BLOCK_SIZE as u64, &mut block[..], &mut none)?;
+    with(ops, index, |area| {
+        block.copy_from_slice(area);
+        Ok(())
+    })?;
     Ok(block)
 }
 

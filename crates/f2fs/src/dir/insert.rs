@@ -2,13 +2,15 @@
 
 use super::block;
 use super::lookup::{Found, Place, levels};
+use super::name::Wanted;
+use super::spill::spill;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use f2fs_format::dentry::{DentryView, DentryViewMut, DirEntry, Layout, slots_for};
-use f2fs_format::hash::{MAX_DIR_HASH_DEPTH, bucket_blocks, bucket_of, dentry_hash, first_block};
-use f2fs_format::{FileType, InlineFlags, Ino, Slot};
+use f2fs_format::hash::{MAX_DIR_HASH_DEPTH, bucket_blocks, bucket_of, first_block};
+use f2fs_format::{FileType, Ino, Slot};
 use std::sync::Arc;
 
 /// Adds an entry. The name is valid and not there yet.
@@ -19,11 +21,10 @@ pub(crate) fn insert(
     name: &[u8],
     target: &Inode,
 ) -> Result<()> {
-    let (ino, file_type) = (target.ino, target.file_type);
     let entry = DirEntry {
-        hash: dentry_hash(name),
-        ino,
-        file_type,
+        hash: Wanted::new(fs, dir, name)?.hash,
+        ino: target.ino,
+        file_type: target.file_type,
         name,
     };
     fs.note_dirty(dir);
@@ -48,18 +49,19 @@ fn insert_inline(dir: &Inode, entry: &DirEntry<'_>) -> Result<bool> {
 }
 
 /// Puts an entry into the first bucket with room, opening a level if there is none.
-fn insert_hashed(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
+pub(super) fn insert_hashed(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
     let dir = ops.inode;
     let (depth, dir_level) = levels(dir);
     for level in 0..MAX_DIR_HASH_DEPTH {
         let start = first_block(level, dir_level, bucket_of(entry.hash, level, dir_level));
         for index in start..start + u64::from(bucket_blocks(level)) {
+            let room = block::with(ops, index, |area| {
+                let view = DentryView::new(area, Layout::BLOCK)?;
+                Ok(view.room_for(slots_for(entry.name.len())))
+            })?;
+            let Some(slot) = room else { continue };
             let mut area = block::read(ops, index)?;
-            let mut view = DentryViewMut::new(&mut area[..], Layout::BLOCK)?;
-            let Some(slot) = view.view().room_for(slots_for(entry.name.len())) else {
-                continue;
-            };
-            view.insert(slot, entry);
+            DentryViewMut::new(&mut area[..], Layout::BLOCK)?.insert(slot, entry);
             block::write(ops, index, &area)?;
             if level >= depth {
                 dir.tree.lock().inode_mut().set_current_depth(level + 1);
@@ -68,79 +70,6 @@ fn insert_hashed(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
         }
     }
     Err(Error::NoSpace)
-}
-
-/// Moves the entries of the inode block to blocks (format: inline directory conversion).
-pub(crate) fn spill(fs: &Fs, op: &OpGuard<'_>, dir: &Arc<Inode>) -> Result<()> {
-    let (area, layout) = block::inline_area(dir);
-    let view = DentryView::new(&area, layout)?;
-    // A damaged entry must not vanish silently.
-    let entries: Vec<_> = view.entries().collect::<Result<_, _>>()?;
-    let size = dir.size();
-    start_blocks(dir);
-    let ops = DataOps::with_op(fs, dir, op);
-    let moved = move_entries(&ops, &entries);
-    if let Err(error) = moved {
-        undo_spill(fs, dir, &area, size)?;
-        return Err(error);
-    }
-    Ok(())
-}
-
-fn move_entries(ops: &DataOps<'_>, entries: &[f2fs_format::dentry::Dentry<'_>]) -> Result<()> {
-    for dentry in entries {
-        let (ino, file_type) = (dentry.ino, dentry.file_type);
-        let entry = DirEntry {
-            hash: dentry.hash,
-            ino,
-            file_type,
-            name: dentry.name,
-        };
-        if dentry.is_dot() {
-            insert_first(ops, &entry)?;
-        } else {
-            insert_hashed(ops, &entry)?;
-        }
-    }
-    Ok(())
-}
-
-/// `.` and `..` always stand in the first block.
-fn insert_first(ops: &DataOps<'_>, entry: &DirEntry<'_>) -> Result<()> {
-    let mut area = block::read(ops, 0)?;
-    let mut view = DentryViewMut::new(&mut area[..], Layout::BLOCK)?;
-    let slot = view.view().room_for(1).ok_or(Error::NoSpace)?;
-    view.insert(slot, entry);
-    block::write(ops, 0, &area)
-}
-
-/// Turns an inline directory into an empty one of blocks.
-fn start_blocks(dir: &Inode) {
-    let mut tree = dir.tree.lock();
-    let flags = tree.inode.inline() - InlineFlags::INLINE_DENTRY;
-    let inode = tree.inode_mut();
-    inode.inline_data_area_mut().fill(0);
-    inode.set_inline(flags);
-    inode.set_current_depth(1);
-    inode.set_size(0);
-    drop(tree);
-    dir.set_size(0);
-    dir.bump_cookie();
-}
-
-fn undo_spill(fs: &Fs, dir: &Arc<Inode>, area: &[u8], size: u64) -> Result<()> {
-    dir.mapping.truncate(0);
-    let mut tree = dir.tree.lock();
-    tree.truncate(fs, 0)?;
-    let flags = tree.inode.inline() | InlineFlags::INLINE_DENTRY;
-    let inode = tree.inode_mut();
-    inode.set_inline(flags);
-    inode.inline_data_area_mut().copy_from_slice(area);
-    inode.set_size(size);
-    drop(tree);
-    dir.set_size(size);
-    dir.bump_cookie();
-    Ok(())
 }
 
 /// Writes `.` and `..` of a directory that was just made.

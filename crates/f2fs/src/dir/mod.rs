@@ -6,23 +6,36 @@
 //! | module | what |
 //! |---|---|
 //! | [`block`] | one area of entries, wherever it is |
-//! | [`lookup`] | finding a name, listing |
-//! | [`insert`] | adding, changing, removing an entry |
+//! | [`name`] | a name in the terms of its directory: hash, case |
+//! | [`nokey`] | names of encrypted directories without their key |
+//! | [`lookup`], [`list`](mod@list) | finding a name, listing |
+//! | [`insert`](mod@insert) | adding, changing, removing an entry |
+//! | [`spill`] | from the inode block to blocks |
 //!
 //! # Locking
 //! The caller holds the directory's lock: shared to look, exclusive to change; for changes OP too.
 
 mod block;
 mod insert;
+mod list;
 mod lookup;
+mod name;
+mod nokey;
+mod spill;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use insert::{init_dots, insert, remove, replace, set_parent, spill};
-pub(crate) use lookup::{Found, Listed, is_empty, list, lookup};
+pub(crate) use insert::{init_dots, insert, remove, replace, set_parent};
+pub(crate) use list::{Listed, list};
+pub(crate) use lookup::{Found, is_empty, lookup};
+pub(crate) use nokey::{link_len, of_link};
+pub(crate) use spill::spill;
 
 use crate::error::{Error, Result};
+use crate::fs::Fs;
 use crate::inode::Inode;
-use f2fs_format::InodeFlags;
 use f2fs_format::dentry::NAME_LEN;
+use std::sync::Arc;
 
 /// Refuses names that no directory may hold.
 pub(crate) fn check_name(name: &[u8]) -> Result<()> {
@@ -38,19 +51,12 @@ pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to change directories whose names this engine cannot hash.
-pub(crate) fn check_writable(dir: &Inode) -> Result<()> {
-    use f2fs_format::Advise;
-    let tree = dir.tree.lock();
-    if tree.inode.flags().contains(InodeFlags::CASEFOLD) {
-        return Err(Error::Unsupported(
-            "changing a case-insensitive directory".to_owned(),
-        ));
+/// Refuses to turn a directory into one that ignores case, or back, if its names would be hashed wrong then.
+pub(crate) fn check_case_change(fs: &Fs, dir: &Arc<Inode>) -> Result<()> {
+    name::volume_rules(fs)?;
+    if is_empty(fs, dir)? {
+        Ok(())
+    } else {
+        Err(Error::NotEmpty)
     }
-    if tree.inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported(
-            "changing an encrypted directory".to_owned(),
-        ));
-    }
-    Ok(())
 }

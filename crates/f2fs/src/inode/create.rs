@@ -29,9 +29,12 @@ const INHERITED: InodeFlags = InodeFlags::SYNC
     .union(InodeFlags::NODUMP)
     .union(InodeFlags::NOATIME)
     .union(InodeFlags::DIRSYNC)
-    .union(InodeFlags::PROJINHERIT);
+    .union(InodeFlags::PROJINHERIT)
+    .union(InodeFlags::CASEFOLD);
 /// Of these, what only a directory has a use for.
-const DIR_ONLY: InodeFlags = InodeFlags::DIRSYNC.union(InodeFlags::PROJINHERIT);
+const DIR_ONLY: InodeFlags = InodeFlags::DIRSYNC
+    .union(InodeFlags::PROJINHERIT)
+    .union(InodeFlags::CASEFOLD);
 /// Words of the inline attribute area (the kernel's default).
 const INLINE_XATTR_WORDS: u16 = 50;
 /// Set-group-id bit of a mode.

@@ -60,6 +60,7 @@ pub(crate) struct Inode {
     cookie: AtomicU64,
     listed_dirty: AtomicBool,
     freed: AtomicBool,
+    hashes_right: AtomicBool,
     opens: AtomicU32,
 }
 
@@ -81,6 +82,7 @@ impl Inode {
             tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
             listed_dirty: AtomicBool::new(false),
             freed: AtomicBool::new(false),
+            hashes_right: AtomicBool::new(false),
             opens: AtomicU32::new(0),
         };
         Ok(Arc::new(inode))
@@ -152,6 +154,16 @@ impl Inode {
     /// Notes that it was taken from the list of dirty inodes.
     pub(crate) fn note_unlisted(&self) {
         self.listed_dirty.store(false, Ordering::Release);
+    }
+
+    /// Notes that every entry of the directory is where its hash says; the engine keeps it so.
+    pub(crate) fn note_hashes_right(&self) {
+        self.hashes_right.store(true, Ordering::Release);
+    }
+
+    /// Whether a name that its hash does not find is surely not in the directory.
+    pub(crate) fn are_hashes_right(&self) -> bool {
+        self.hashes_right.load(Ordering::Acquire)
     }
 
     pub(crate) fn add_open(&self) {

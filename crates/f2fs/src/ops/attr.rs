@@ -4,6 +4,7 @@ use super::file::check_changeable;
 use super::privileges::{self, Privileges};
 use crate::acl::AccessList;
 use crate::data::policy;
+use crate::dir;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, to_disk};
@@ -61,7 +62,17 @@ pub(super) fn change<R>(
     inode: &Arc<Inode>,
     edit: impl FnOnce(&mut Tree) -> Result<R>,
 ) -> Result<R> {
-    change_untimed(fs, inode, |tree| {
+    change_if(fs, inode, || Ok(()), edit)
+}
+
+/// The same, if `check` allows it, which runs under the inode's lock.
+fn change_if<R>(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    check: impl FnOnce() -> Result<()>,
+    edit: impl FnOnce(&mut Tree) -> Result<R>,
+) -> Result<R> {
+    change_alone(fs, inode, check, |tree| {
         let result = edit(tree)?;
         tree.inode_mut().set_ctime(to_disk(fs.now()));
         Ok(result)
@@ -74,9 +85,19 @@ fn change_untimed<R>(
     inode: &Arc<Inode>,
     edit: impl FnOnce(&mut Tree) -> Result<R>,
 ) -> Result<R> {
+    change_alone(fs, inode, || Ok(()), edit)
+}
+
+fn change_alone<R>(
+    fs: &Fs,
+    inode: &Arc<Inode>,
+    check: impl FnOnce() -> Result<()>,
+    edit: impl FnOnce(&mut Tree) -> Result<R>,
+) -> Result<R> {
     fs.check_writable()?;
     fs.balance()?;
     let _alone = inode.rwsem.write();
+    check()?;
     let _op = fs.start_op();
     let result = edit(&mut inode.tree.lock())?;
     fs.note_dirty(inode);
@@ -145,10 +166,13 @@ pub(super) const PLAIN_FLAGS: InodeFlags = InodeFlags::SYNC
     .union(InodeFlags::NODUMP)
     .union(InodeFlags::NOATIME)
     .union(InodeFlags::DIRSYNC)
-    .union(InodeFlags::PROJINHERIT);
+    .union(InodeFlags::PROJINHERIT)
+    .union(InodeFlags::CASEFOLD);
 
 /// Those of them that only directories have.
-const DIR_FLAGS: InodeFlags = InodeFlags::DIRSYNC.union(InodeFlags::PROJINHERIT);
+const DIR_FLAGS: InodeFlags = InodeFlags::DIRSYNC
+    .union(InodeFlags::PROJINHERIT)
+    .union(InodeFlags::CASEFOLD);
 
 /// Sets and clears flags. Turning compression on and off is more than a flag: see [`set_compression`].
 pub(crate) fn set_flags(
@@ -166,7 +190,15 @@ pub(crate) fn set_flags(
             "a directory's flag on a file".to_owned(),
         ));
     }
-    change(fs, inode, |tree| {
+    let check_case = || {
+        let old = inode.tree.lock().inode.flags();
+        let changed = old ^ ((old - clear) | set);
+        if changed.contains(InodeFlags::CASEFOLD) {
+            dir::check_case_change(fs, inode)?;
+        }
+        Ok(())
+    };
+    change_if(fs, inode, check_case, |tree| {
         let flags = (tree.inode.flags() - clear) | set;
         if flags.contains(InodeFlags::COMPR | InodeFlags::NOCOMP) {
             return Err(Error::Invalid("the file is marked for compression"));

@@ -3,7 +3,7 @@
 //! # Locking
 //! As a rename: the volume's rename lock if the directories differ, both directories, then OP.
 
-use super::file::touch_modified;
+use super::file::{check_key, touch_modified};
 use super::namei::{
     Name, add_links, check_gives_up, check_links, check_parent, check_removable, is_below,
     lock_order, sub_link,
@@ -37,6 +37,8 @@ pub(crate) fn exchange(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
     if a.inode.ino == b.inode.ino {
         return Ok(());
     }
+    check_key(a.dir)?;
+    check_key(b.dir)?;
     check_place(fs, &a, b.dir)?;
     check_place(fs, &b, a.dir)?;
     if across && a.inode.is_dir() != b.inode.is_dir() {

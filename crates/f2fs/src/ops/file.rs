@@ -3,6 +3,7 @@
 use super::access_time::note_access;
 use crate::data::truncate;
 use crate::data::{DataOps, inline};
+use crate::dir;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
@@ -27,7 +28,7 @@ pub(crate) fn read_at(
     ahead: &mut Readahead,
 ) -> Result<usize> {
     check_regular(inode)?;
-    check_readable(inode)?;
+    check_key(inode)?;
     let _shared = inode.rwsem.read();
     // A sealed file that nothing can be checked against is not read, not even where it is empty.
     verity::of(fs, inode)?;
@@ -133,12 +134,11 @@ pub(crate) fn set_len(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     Ok(())
 }
 
-/// The target of a symbolic link.
+/// The target of a symbolic link; of an encrypted one, what Linux shows without the key.
 pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
     if inode.file_type != FileType::Symlink {
         return Err(Error::Invalid("not a symbolic link"));
     }
-    check_readable(inode)?;
     let _shared = inode.rwsem.read();
     if inode.size() == 0 || inode.size() > LINK_MAX {
         return Err(Error::Invalid("a symbolic link of impossible length"));
@@ -148,6 +148,9 @@ pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
     let len = iomap::buffered_read(&DataOps::new(fs, inode), 0, &mut target, &mut none)?;
     target.truncate(len);
     note_access(fs, inode);
+    if check_key(inode).is_err() {
+        return dir::of_link(&target).ok_or(Error::Invalid("an impossible encrypted link"));
+    }
     Ok(target)
 }
 
@@ -168,12 +171,10 @@ pub(crate) fn check_regular(inode: &Inode) -> Result<()> {
     }
 }
 
-/// Refuses bytes that this engine would return wrong.
-fn check_readable(inode: &Inode) -> Result<()> {
+/// Refuses what is encrypted: its bytes and names mean nothing without the key.
+pub(crate) fn check_key(inode: &Inode) -> Result<()> {
     if inode.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported(
-            "reading an encrypted file without its key".to_owned(),
-        ));
+        return Err(Error::NoKey);
     }
     Ok(())
 }
@@ -182,8 +183,14 @@ pub(crate) fn is_append_only(inode: &Inode) -> bool {
     inode.tree.lock().inode.flags().contains(InodeFlags::APPEND)
 }
 
-/// Refuses to change files that must not change.
+/// Refuses to change files that must not, or cannot, change.
 pub(crate) fn check_changeable(inode: &Inode) -> Result<()> {
+    check_free(inode)?;
+    check_key(inode)
+}
+
+/// Refuses to change files that must not change.
+pub(crate) fn check_free(inode: &Inode) -> Result<()> {
     let tree = inode.tree.lock();
     if tree.inode.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the file is immutable"));
@@ -191,11 +198,6 @@ pub(crate) fn check_changeable(inode: &Inode) -> Result<()> {
     let advise = tree.inode.advise();
     if advise.contains(Advise::VERITY) {
         return Err(Error::NotPermitted("the file is sealed by fs-verity"));
-    }
-    if advise.contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported(
-            "changing an encrypted file without its key".to_owned(),
-        ));
     }
     if tree
         .inode

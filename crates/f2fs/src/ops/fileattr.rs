@@ -18,9 +18,7 @@ const STATES: u32 = ENCRYPT | VERITY | NOCOW | INLINE_DATA | InodeFlags::INDEX.b
 /// Marks of compression, which have rules of their own.
 const COMPRESSION: InodeFlags = InodeFlags::COMPR.union(InodeFlags::NOCOMP);
 /// Flags that users set.
-const SETTABLE: InodeFlags = super::attr::PLAIN_FLAGS
-    .union(COMPRESSION)
-    .union(InodeFlags::CASEFOLD);
+const SETTABLE: InodeFlags = super::attr::PLAIN_FLAGS.union(COMPRESSION);
 
 /// The word of an inode.
 pub(crate) fn word_of(info: &InodeInfo) -> u32 {
@@ -48,14 +46,11 @@ pub(crate) fn set_word(fs: &Fs, inode: &Arc<Inode>, word: u32) -> Result<()> {
     let new = InodeFlags::from_bits_retain(word) & SETTABLE;
     let old = inode.info().flags & SETTABLE;
     check_compression(fs, new)?;
-    if (new ^ old).contains(InodeFlags::CASEFOLD) {
-        return Err(Error::Unsupported("changing case folding".to_owned()));
-    }
     if (new ^ old).contains(InodeFlags::COMPR) {
         let on = new.contains(InodeFlags::COMPR);
         set_compression(fs, inode, on.then_some(fs.options.compress))?;
     }
-    let simple = SETTABLE - InodeFlags::COMPR - InodeFlags::CASEFOLD;
+    let simple = SETTABLE - InodeFlags::COMPR;
     set_flags(fs, inode, new & simple, simple - new)
 }
 

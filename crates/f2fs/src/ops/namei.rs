@@ -5,7 +5,7 @@
 //! so that no two of them form a cycle, and locks the two directories ancestor first, else in ascending order.
 
 use super::attr::inherit_list;
-use super::file::{LINK_MAX, check_changeable, touch_modified};
+use super::file::{LINK_MAX, check_free, check_key, touch_modified};
 use super::handle::OpenInode;
 use super::path;
 use super::tmpfile;
@@ -56,6 +56,7 @@ pub(crate) fn create(
     if dir::lookup(fs, parent, new.name)?.is_some() {
         return Err(Error::Exists);
     }
+    check_key(parent)?;
     let is_dir = new.file_type == FileType::Directory;
     if is_dir {
         check_links(parent)?;
@@ -108,11 +109,10 @@ fn store_target(fs: &Fs, op: &OpGuard<'_>, inode: &Arc<Inode>, target: &[u8]) ->
     flush_pages_in_op(fs, inode, 0..1, op)
 }
 
-/// Refuses a directory that takes no entries.
+/// Refuses a directory whose entries do not change.
 pub(super) fn check_parent(parent: &Inode) -> Result<()> {
     parent.check_dir()?;
-    dir::check_writable(parent)?;
-    check_changeable(parent)?;
+    check_free(parent)?;
     if parent.tree.lock().inode.links() == 0 {
         return Err(Error::NotFound);
     }
@@ -148,6 +148,7 @@ pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]
     if dir::lookup(fs, parent, name)?.is_some() {
         return Err(Error::Exists);
     }
+    check_key(parent)?;
     let is_first = tmpfile::is_unnamed(inode)?;
     let op = fs.start_op();
     dir::insert(fs, &op, parent, name, inode)?;
@@ -311,6 +312,8 @@ pub(crate) fn rename(
     if target.is_some() && how == RenameTo::KeepExisting {
         return Err(Error::Exists);
     }
+    check_key(from.dir)?;
+    check_key(to.dir)?;
     let inode = fs.inodes.get(fs, source.ino)?;
     check_removable(&inode)?;
     if inode.is_dir() && is_below(fs, to.dir, inode.ino)? {

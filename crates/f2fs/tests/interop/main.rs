@@ -13,6 +13,8 @@
 //! | `rounds` | algorithms x cluster sizes, several turns |
 //! | `features` | volumes of every combination of features |
 //! | `kernel_made`, `engine_made`, `tools_made` | things that only one side makes |
+//! | `casefold` | directories that ignore case |
+//! | `encrypted` | encrypted folders without their key |
 //! | `parity` | the same outcome and the same errors on both sides |
 //! | `attributes` | owners, hints, flags, far times, the room for extended attributes |
 //! | `verity` | files that the kernel sealed |
@@ -24,7 +26,9 @@
 
 mod aged;
 mod attributes;
+mod casefold;
 mod cuts;
+mod encrypted;
 mod engine_made;
 mod features;
 mod guest;
