@@ -27,6 +27,17 @@ pub(crate) struct Found {
     pub(super) name_len: usize,
 }
 
+impl Found {
+    /// A number for the place of the entry in its directory.
+    pub(crate) fn position(&self) -> u64 {
+        let block = match self.place {
+            Place::Inline => 0,
+            Place::Block(index) => index,
+        };
+        block * SLOTS_PER_POSITION + self.slot as u64
+    }
+}
+
 /// One listed entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DirRecord {
