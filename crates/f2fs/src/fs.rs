@@ -12,6 +12,7 @@ use crate::locks;
 use crate::meta::Metadata;
 use crate::options::VolumeOptions;
 use crate::stats::{Counters, Stats};
+use crate::untrusted::Places;
 use f2fs_format::{BlockAddr, Ino, Nid};
 use pagecache::PageCache;
 use runtime::PAGE_SIZE;
@@ -74,6 +75,8 @@ pub(crate) struct Fs {
     pub(crate) counters: Arc<Counters>,
     pub(crate) codecs: Arc<Codecs>,
     pub(crate) inodes: InodeCache,
+    /// Names of directories, where the volume is not trusted.
+    pub(crate) places: Option<Places>,
     /// Inodes with dirty nodes or dirty folios; they stay in memory.
     pub(crate) dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
     op: RwLock<()>,
@@ -99,6 +102,7 @@ impl Fs {
             codecs: Arc::new(Codecs::new(options.threads, Arc::clone(&counters))?),
             counters,
             inodes: InodeCache::default(),
+            places: options.untrusted.then(Places::default),
             dirty: Mutex::new(Rank::LEAF, BTreeMap::new()),
             op: RwLock::new(locks::OP, ()),
             swept_nodes: AtomicU64::new(0),

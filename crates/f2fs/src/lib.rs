@@ -55,6 +55,7 @@ mod options;
 mod segment;
 mod stats;
 mod sync;
+mod untrusted;
 mod verity;
 mod xattr;
 

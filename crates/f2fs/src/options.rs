@@ -101,6 +101,9 @@ pub enum Atime {
 pub struct VolumeOptions {
     /// Refuse every change.
     pub read_only: bool,
+    /// The volume may be made to harm: it is read-only, and set-id bits, device numbers and the attributes of
+    /// `security.` and `trusted.` are not shown. A directory has one name; others of it are refused.
+    pub untrusted: bool,
     /// Memory for cached folios, in bytes; at least 16 MiB are used.
     pub cache_bytes: u64,
     /// Largest folio order, 0 (4 KiB) to 9 (2 MiB). Compressed files use at least their cluster.
@@ -137,6 +140,7 @@ impl Default for VolumeOptions {
     fn default() -> Self {
         Self {
             read_only: false,
+            untrusted: false,
             cache_bytes: 256 << 20,
             max_order: MAX_ORDER,
             fill: Fill::Folio,
@@ -152,6 +156,16 @@ impl Default for VolumeOptions {
             atime: Atime::default(),
             clock: Arc::new(SystemClock),
             seed: None,
+        }
+    }
+}
+
+impl VolumeOptions {
+    /// With what one option implies for another.
+    pub(crate) fn resolved(&self) -> Self {
+        Self {
+            read_only: self.read_only || self.untrusted,
+            ..self.clone()
         }
     }
 }

@@ -82,7 +82,7 @@ impl Volume {
     /// process that opens it this way.
     pub fn open(path: impl AsRef<Path>, options: &VolumeOptions) -> Result<Self> {
         let path = path.as_ref();
-        let access = if options.read_only {
+        let access = if options.resolved().read_only {
             Access::ReadOnly
         } else {
             Access::ReadWrite
@@ -118,6 +118,7 @@ impl Volume {
 
     /// Opens the volume on a device.
     pub fn open_device(device: Arc<dyn BlockDevice>, options: &VolumeOptions) -> Result<Self> {
+        let options = options.resolved();
         let mode = if options.read_only {
             meta::OpenMode::ReadOnly
         } else {
@@ -131,7 +132,7 @@ impl Volume {
                     .to_owned(),
             ));
         }
-        let fs = Fs::new(meta, options.clone())?;
+        let fs = Fs::new(meta, options)?;
         fs.watch_memory();
         // Dropping it on an error below must not write anything.
         let volume = Self {
@@ -139,7 +140,7 @@ impl Volume {
             closed: AtomicBool::new(true),
         };
         path::root(&volume.fs)?.inode.check_dir()?;
-        if !options.read_only {
+        if !volume.fs.options.read_only {
             volume.fs.free_orphans()?;
             volume.closed.store(false, Ordering::Release);
         }

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::inode::Inode;
 use crate::node::Span;
 use f2fs_format::dentry::Layout;
+use f2fs_format::path::mappable_blocks;
 use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
 
 /// Slots looked at under one search for the next block.
@@ -45,8 +46,9 @@ pub(super) fn block_count(dir: &Inode) -> u64 {
 /// The first block from `from` on that is not absent. A wrong size costs no more than the nodes
 /// there are.
 pub(super) fn next_used(ops: &DataOps<'_>, from: u64) -> Result<Option<u64>> {
-    let end = block_count(ops.inode);
     let mut tree = ops.inode.tree.lock();
+    let (first, others) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
+    let end = block_count(ops.inode).min(mappable_blocks(first, others));
     let mut at = from;
     while at < end {
         let (len, used) = match tree.slots(ops.fs, at, SLOTS_AT_ONCE)? {

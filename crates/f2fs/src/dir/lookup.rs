@@ -30,6 +30,17 @@ pub(crate) struct Found {
     pub(super) name_len: usize,
 }
 
+impl Found {
+    /// A number for the place of the entry in its directory.
+    pub(crate) fn position(&self) -> u64 {
+        let block = match self.place {
+            Place::Inline => 0,
+            Place::Block(index) => index,
+        };
+        block * SLOTS_PER_POSITION + self.slot as u64
+    }
+}
+
 /// Finds a name; `.` and `..` too.
 pub(crate) fn lookup(fs: &Fs, dir: &Arc<Inode>, name: &[u8]) -> Result<Option<Found>> {
     let wanted = Wanted::new(fs, dir, name)?;

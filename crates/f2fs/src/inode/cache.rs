@@ -3,6 +3,7 @@
 use super::Inode;
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::untrusted;
 use f2fs_format::{Ino, InodeBlock};
 use runtime::sync::{Mutex, Rank};
 use std::collections::HashMap;
@@ -37,8 +38,14 @@ impl InodeCache {
         }
         let addr = fs.meta.nat.node_addr(ino)?;
         fs.meta.segments.check_valid(addr, 1)?;
-        let block = InodeBlock::parse(fs.meta.device.read_block(addr)?, ino, &fs.meta.sb)?;
+        let mut block = InodeBlock::parse(fs.meta.device.read_block(addr)?, ino, &fs.meta.sb)?;
+        if fs.options.untrusted {
+            untrusted::defuse(&mut block);
+        }
         let inode = Inode::new(fs, ino, block, false)?;
+        if fs.options.read_only && self.is_large() {
+            self.shrink(); // Nothing is dirty, and nobody will ask for room.
+        }
         // Another thread may have been faster; then its inode counts.
         Ok(Arc::clone(self.inodes.lock().entry(ino).or_insert(inode)))
     }

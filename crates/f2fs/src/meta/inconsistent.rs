@@ -15,6 +15,8 @@ pub enum Inconsistent {
     NoLinks { ino: Nid },
     #[error("directory {ino} contains itself")]
     DirLoop { ino: Nid },
+    #[error("directory {ino} has more than one name")]
+    DirNames { ino: Nid },
     #[error("NAT: nid {nid} is referred to but free")]
     NidFree { nid: Nid },
     #[error("SIT: {sit} valid node blocks, the checkpoint counts {checkpoint}")]

@@ -10,6 +10,7 @@ use crate::fs::Fs;
 use crate::inode::{Inode, to_disk};
 use crate::node::Tree;
 use crate::options::CompressDefaults;
+use crate::untrusted;
 use crate::xattr::{self, SetXattr};
 use f2fs_format::xattr::{
     INDEX_ADVISE, INDEX_ENCRYPTION, INDEX_POSIX_ACL_ACCESS, INDEX_POSIX_ACL_DEFAULT, INDEX_USER,
@@ -287,6 +288,7 @@ pub(crate) fn list_xattrs(fs: &Fs, inode: &Inode) -> Result<Vec<Vec<u8>>> {
     let entries = xattr::load(fs, &mut tree)?;
     Ok(entries
         .iter()
+        .filter(|e| !is_hidden(fs, e.index))
         .filter_map(|e| full_name(e.index, &e.name))
         .collect())
 }
@@ -302,6 +304,7 @@ pub(crate) fn get_xattr(fs: &Fs, inode: &Inode, name: &str) -> Result<Vec<u8>> {
     let entry = entries
         .into_iter()
         .find(|e| e.index == index && e.name == name.as_bytes());
+    let entry = entry.filter(|e| !is_hidden(fs, e.index));
     let value = entry.ok_or(Error::NoAttribute)?.value;
     if is_acl(index) {
         Ok(AccessList::from_volume(&value)?.to_system())
@@ -441,6 +444,10 @@ pub(crate) fn remove_xattr(fs: &Fs, inode: &Arc<Inode>, name: &str) -> Result<()
         }
         xattr::change(fs, tree, (index, name.as_bytes()), None, SetXattr::Any)
     })
+}
+
+fn is_hidden(fs: &Fs, index: u8) -> bool {
+    fs.options.untrusted && untrusted::is_hidden(index)
 }
 
 fn is_acl(index: u8) -> bool {

@@ -46,6 +46,13 @@ pub(crate) fn step(fs: &Arc<Fs>, dir: &OpenInode, name: &[u8]) -> Result<OpenIno
     let found = dir::lookup(fs, &dir.inode, name)?.ok_or(Error::NotFound)?;
     let inode = fs.inodes.get(fs, found.ino)?;
     check_entry(&inode, found.file_type)?;
+    if let Some(places) = fs
+        .places
+        .as_ref()
+        .filter(|_| inode.is_dir() && name != b"..")
+    {
+        places.check(dir.inode.ino, &found)?;
+    }
     Ok(OpenInode::new(fs, inode))
 }
 

@@ -507,7 +507,12 @@ fn row_19_extended_attributes() {
 /// Changes the bytes that hold the entry `name` of a directory: area, first byte of the entry,
 /// first byte of its name.
 fn edit_dentry(i: &Image, dir: &str, name: &str, f: impl Fn(&mut [u8], usize, usize)) {
-    let inode = i.inode(ino(dir));
+    edit_dentry_in(i, ino(dir), name, f);
+}
+
+/// As [`edit_dentry`], in the directory of an inode number.
+pub(crate) fn edit_dentry_in(i: &Image, dir: u32, name: &str, f: impl Fn(&mut [u8], usize, usize)) {
+    let inode = i.inode(dir);
     let find = |area: &[u8], layout: Layout| {
         let view = DentryView::new(area, layout).unwrap();
         let found = view
@@ -526,7 +531,7 @@ fn edit_dentry(i: &Image, dir: &str, name: &str, f: impl Fn(&mut [u8], usize, us
         .contains(f2fs_format::InlineFlags::INLINE_DENTRY)
     {
         let (entry, text) = find(area, inode.inline_dentry_layout()).unwrap();
-        i.edit_inode(ino(dir), |b| f(&mut b[field::SLOT0 + 4..], entry, text));
+        i.edit_inode(dir, |b| f(&mut b[field::SLOT0 + 4..], entry, text));
         return;
     }
     for index in 0..200 {
@@ -539,7 +544,7 @@ fn edit_dentry(i: &Image, dir: &str, name: &str, f: impl Fn(&mut [u8], usize, us
             return;
         }
     }
-    panic!("{dir} has no {name}");
+    panic!("inode {dir} has no {name}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! | `image`, `base` | the volume that is broken, and where its structures lie |
 //! | `volume` | superblocks, checkpoints, tables: the volume is refused |
 //! | `files` | inodes, nodes, entries, attributes, clusters: one file is refused |
+//! | `untrusted` | volumes that are valid and made to harm |
 //! | `input` | names, paths, full and read-only volumes |
 //! | `random` | two thousand random mutations |
 //! | `device` | a device that fails at every single transfer |
@@ -21,4 +22,5 @@ mod files;
 mod image;
 mod input;
 mod random;
+mod untrusted;
 mod volume;
