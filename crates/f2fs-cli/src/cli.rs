@@ -1,8 +1,9 @@
 //! The command line: what every command takes, and the list of commands.
 
+use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, stat, truncate,
-    umount, write,
+    cat, chattr, clusters, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, stat,
+    truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -114,6 +115,14 @@ enum Command {
     Mv(mv::Mv),
     Ln(ln::Ln),
     Chattr(chattr::Chattr),
+    /// Compress the clusters of compressed files that are stored raw
+    Compress(clusters::Clusters),
+    /// Store all clusters of compressed files raw
+    Decompress(clusters::Clusters),
+    /// Give the blocks that compression saves to the volume; the files take no writes from then on
+    Release(clusters::Clusters),
+    /// Reserve what was released again, so that the files can be written
+    Reserve(clusters::Clusters),
     Truncate(truncate::Truncate),
     Df(df::Df),
     Info(info::Info),
@@ -144,6 +153,10 @@ impl Cli {
             Command::Mv(command) => command.run(engine),
             Command::Ln(command) => command.run(engine),
             Command::Chattr(command) => command.run(engine),
+            Command::Compress(command) => command.run(engine, Action::Compress),
+            Command::Decompress(command) => command.run(engine, Action::Decompress),
+            Command::Release(command) => command.run(engine, Action::Release),
+            Command::Reserve(command) => command.run(engine, Action::Reserve),
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Info(command) => command.run(engine),

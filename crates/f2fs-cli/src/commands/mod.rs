@@ -2,6 +2,7 @@
 
 pub(crate) mod cat;
 pub(crate) mod chattr;
+pub(crate) mod clusters;
 pub(crate) mod demo;
 pub(crate) mod df;
 pub(crate) mod get;

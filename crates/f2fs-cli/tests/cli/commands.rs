@@ -376,6 +376,53 @@ fn counters_and_options_of_the_engine() {
 }
 
 #[test]
+fn clusters_change_their_form_and_give_their_blocks() {
+    let image = Image::new(&["--size", "64M", "--compress", "lz4"]);
+    let content = text(1 << 20);
+    image.run("mkdir", &["/d"]).ok();
+    image.write("/d/a", &content);
+    image.write("/b", &content);
+    image.run("ln", &["/b", "/d/same"]).ok();
+    image.write("/small", b"less than a cluster");
+    let saved = |path: &str| {
+        let stat = image.run("stat", &[path, "--json"]).json();
+        let clusters = stat[0]["clusters"]["blocks_saved"].as_u64();
+        clusters.unwrap()
+    };
+    let all = saved("/b");
+    let told = image.run("decompress", &["-r", "/"]).ok();
+    assert!(
+        told.starts_with(&format!("2 files: {} blocks", 2 * all)),
+        "{told}"
+    );
+    assert_eq!((saved("/b"), saved("/d/a")), (0, 0));
+    let told = image.run("compress", &["-r", "/d"]).ok();
+    assert!(
+        told.starts_with(&format!("2 files: {} blocks", 2 * all)),
+        "{told}"
+    );
+    let told = image.run("release", &["/b"]).ok();
+    assert!(told.starts_with(&format!("1 file: {all} blocks")), "{told}");
+    image.assert_clean();
+    assert!(image.run("stat", &["/b"]).ok().contains("released"));
+    assert!(image.cat("/b") == content);
+    image
+        .run_with_input("write", &["/b"], b"x")
+        .fails(1, "released");
+    image.run("release", &["/b"]).fails(1, "released before");
+    image.run("release", &["/small"]).fails(1, "no blocks");
+    image.run("release", &["/d"]).fails(1, "-r");
+    image.run("release", &["-r", "/"]).ok();
+    image.run("reserve", &["-r", "/"]).ok();
+    image.run_with_input("write", &["/b"], b"x").ok();
+    image.run("chattr", &["+m", "/d"]).fails(1, "marked");
+    image.assert_clean();
+    let plain = Image::new(&["--size", "64M"]);
+    plain.write("/f", &content);
+    plain.run("compress", &["/f"]).fails(1, "chattr +c");
+}
+
+#[test]
 fn the_help_lists_the_exit_codes() {
     let help = f2fs(["--help"]).ok();
     for part in ["Exit codes:", "  3  the volume", "demo", "--max-order"] {

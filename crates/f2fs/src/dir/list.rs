@@ -32,7 +32,7 @@ pub(crate) struct Listed {
 }
 
 /// Positions in a listing: block number and slot in it.
-const SLOTS_PER_POSITION: u64 = 256;
+pub(super) const SLOTS_PER_POSITION: u64 = 256;
 
 /// Up to `max` entries from a position on (0 is the start), without `.` and `..`. Fewer means the end.
 ///

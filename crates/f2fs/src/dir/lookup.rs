@@ -1,6 +1,7 @@
 //! Finding names.
 
 use super::block;
+use super::list::SLOTS_PER_POSITION;
 use super::name::{Wanted, folded_hash};
 use crate::data::DataOps;
 use crate::error::Result;
