@@ -1,8 +1,8 @@
 //! The command line: what every command takes, and the list of commands.
 
 use crate::commands::{
-    cat, chattr, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, stat, truncate,
-    umount, write,
+    cat, chattr, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota, stat,
+    truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -117,6 +117,7 @@ enum Command {
     Truncate(truncate::Truncate),
     Df(df::Df),
     Info(info::Info),
+    Setquota(setquota::Setquota),
 }
 
 impl Cli {
@@ -147,6 +148,7 @@ impl Cli {
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Info(command) => command.run(engine),
+            Command::Setquota(command) => command.run(engine),
         }
     }
 }

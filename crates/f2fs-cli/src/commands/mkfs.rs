@@ -1,12 +1,15 @@
 //! `f2fs mkfs`.
 
 use super::place::parse_owner;
+use super::setquota::parse_kind;
 use crate::compress::CompressArgs;
 use crate::errors::{At, Code, Failure, Result, plain};
 use crate::size::{human, parse_size};
 use crate::text::{hex, print_json, shown};
 use blockdev::{Access, FileDevice};
 use clap::Args;
+use f2fs::QuotaKind;
+use f2fs_format::Features;
 use f2fs_offline::mkfs::FormatPlan;
 use f2fs_offline::{FormatError, FormatOptions, FormatSummary, format};
 use serde::Serialize;
@@ -39,6 +42,9 @@ pub(crate) struct Mkfs {
     owner: Option<(u32, u32)>,
     #[command(flatten)]
     compress: CompressArgs,
+    /// Count what these use: user, group, project, with commas between them
+    #[arg(long, value_name = "KINDS", value_parser = parse_kind, value_delimiter = ',')]
+    quota: Vec<QuotaKind>,
     /// Overwrite what the file or device holds
     #[arg(long)]
     force: bool,
@@ -82,11 +88,19 @@ impl Mkfs {
     }
 
     fn options(&self, found: Option<u64>) -> Result<FormatOptions> {
+        let defaults = FormatOptions::new(self.size.or(found).unwrap_or(SIZE));
+        let projects = if self.quota.contains(&QuotaKind::Project) {
+            Features::PRJQUOTA
+        } else {
+            Features::empty()
+        };
         Ok(FormatOptions {
             label: self.label.clone(),
+            features: defaults.features | projects,
+            quota: self.quota.clone(),
             compress: self.compress.root()?,
             root_owner: self.owner.unwrap_or_default(),
-            ..FormatOptions::new(self.size.or(found).unwrap_or(SIZE))
+            ..defaults
         })
     }
 

@@ -1,6 +1,7 @@
 //! Quotas of a volume.
 
 use super::bytes_of;
+use super::node::Node;
 use super::volume::Volume;
 use crate::error::Result;
 use crate::ops::attr;
@@ -8,6 +9,13 @@ use crate::ops::path::{self, Final};
 use crate::quota::{QuotaScope, QuotaState};
 use f2fs_format::{QuotaKind, QuotaLimits, QuotaRecord};
 use std::path::Path;
+
+impl Node {
+    /// Gives the file, or the directory without what is in it, to a project.
+    pub fn set_project(&self, project: u32) -> Result<()> {
+        attr::set_project(&self.open.fs, &self.open.inode, project)
+    }
+}
 
 impl Volume {
     /// Whether the volume counts what users, groups and projects use.
