@@ -2,8 +2,8 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, stat,
-    truncate, umount, write,
+    cat, chattr, clusters, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota,
+    stat, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -126,6 +126,7 @@ enum Command {
     Truncate(truncate::Truncate),
     Df(df::Df),
     Info(info::Info),
+    Setquota(setquota::Setquota),
 }
 
 impl Cli {
@@ -160,6 +161,7 @@ impl Cli {
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Info(command) => command.run(engine),
+            Command::Setquota(command) => command.run(engine),
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::cli::EngineArgs;
 use crate::errors::{At, Failure, Result, cannot_open};
 use crate::stats;
-use f2fs::{Volume, VolumeOptions};
+use crate::text::shown;
+use f2fs::{QuotaState, Volume, VolumeOptions};
 use std::path::Path;
 
 /// Runs a command that only reads: several may read one image at a time.
@@ -42,6 +43,12 @@ pub(crate) fn writing<T>(
 ) -> Result<T> {
     let options = engine.volume_options();
     let volume = Volume::open(image, &options).map_err(|error| cannot_open(image, &error))?;
+    if volume.quota_state() == QuotaState::Damaged {
+        crate::errors::complain(format_args!(
+            "f2fs: {}: the quota files are damaged and nothing is counted; run 'fsck.f2fs -a' on it",
+            shown(image)
+        ));
+    }
     let result = command(&volume);
     // The counters are those of all the work, so it has to be on the device before they are read.
     let synced = if engine.stats.is_some() {

@@ -251,6 +251,23 @@ pub enum CorruptKind {
     #[error("dentries: {len} bytes cannot hold the layout")]
     DentryArea { len: usize },
 
+    #[error("quota file: magic is {value:#010x}")]
+    QuotaMagic { value: u32 },
+    #[error("quota file: version {value}, only 1 is supported")]
+    QuotaVersion { value: u32 },
+    #[error("quota file: {blocks} blocks of 1 KiB in {len} bytes")]
+    QuotaBlocks { blocks: u32, len: usize },
+    #[error("quota file: a reference to block {block}")]
+    QuotaReference { block: u32 },
+    #[error("quota file: block {block} has two uses")]
+    QuotaShared { block: u32 },
+    #[error("quota file: block {block} should hold the record of id {id}")]
+    QuotaMissing { id: u32, block: u32 },
+    #[error("quota file: leaf {block} counts {count} records and holds {used}")]
+    QuotaCount { block: u32, count: u16, used: usize },
+    #[error("quota file: block {block} is no leaf with room, or chained twice")]
+    QuotaFreeEntry { block: u32 },
+
     #[error("xattr: magic is {value:#010x}")]
     XattrMagic { value: u32 },
     #[error("xattr: the entry at byte {offset} runs past the end {end}")]

@@ -53,6 +53,12 @@ pub enum Error {
     /// No block, node or nid is left.
     #[error("no space left on the volume")]
     NoSpace,
+    /// A user, group or project would have more than its limit.
+    #[error("disk quota exceeded")]
+    QuotaExceeded,
+    /// A name in a directory of another project.
+    #[error("the directory belongs to another project")]
+    CrossesProjects,
     /// No such file or directory.
     #[error("no such file or directory")]
     NotFound,
@@ -149,6 +155,8 @@ impl Error {
                 Errno::IO
             }
             Self::NoSpace => Errno::NOSPC,
+            Self::QuotaExceeded => Errno::DQUOT,
+            Self::CrossesProjects => Errno::XDEV,
             Self::NotFound => Errno::NOENT,
             Self::Exists => Errno::EXIST,
             Self::NotADirectory => Errno::NOTDIR,

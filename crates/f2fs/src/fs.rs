@@ -11,6 +11,7 @@ use crate::inode::{Inode, InodeCache};
 use crate::locks;
 use crate::meta::Metadata;
 use crate::options::VolumeOptions;
+use crate::quota::Quota;
 use crate::stats::{Counters, Stats};
 use crate::untrusted::Places;
 use f2fs_format::{BlockAddr, Ino, Nid};
@@ -88,6 +89,7 @@ pub(crate) struct Fs {
     pub(crate) needs_umount: AtomicBool,
     pub(crate) checkpoint: Mutex<()>,
     pub(crate) rename: Mutex<()>,
+    pub(crate) quota: Quota,
     rng: Mutex<Rng>,
 }
 
@@ -110,6 +112,7 @@ impl Fs {
             needs_umount: AtomicBool::new(false),
             checkpoint: Mutex::new(locks::CHECKPOINT, ()),
             rename: Mutex::new(locks::RENAME, ()),
+            quota: Quota::default(),
             rng: Mutex::new(Rank::LEAF, rng),
             options,
         }))

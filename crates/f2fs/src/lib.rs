@@ -15,6 +15,7 @@
 //! | `data` | bytes to blocks, compression | `data.c`, `compress.c` |
 //! | `verity` | sealed files checked as they are read | `fs/verity` |
 //! | `inode`, `node` | inodes and their node trees | `inode.c`, `node.c` |
+//! | `quota` | what users, groups and projects use | `fs/quota` |
 //! | `segment` | logs and valid blocks | `segment.c` |
 //! | `meta`, `checkpoint` | NAT, counters, packs | `node.c`, `checkpoint.c` |
 //! | `device` | blocks of the device | - |
@@ -52,6 +53,7 @@ mod meta;
 mod node;
 mod ops;
 mod options;
+mod quota;
 mod segment;
 mod stats;
 mod sync;
@@ -69,7 +71,7 @@ pub use api::volume::{Owner, Special, Volume};
 pub use device::DeviceCounters;
 pub use error::{Error, Result};
 pub use f2fs_codec::{CompressAlgorithm, Verify};
-pub use f2fs_format::{FileType, InodeFlags};
+pub use f2fs_format::{FileType, InodeFlags, QuotaKind, QuotaLimits, QuotaRecord};
 pub use f2fs_offline::{FormatOptions, RootCompression};
 pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
@@ -77,6 +79,7 @@ pub use ops::fallocate::Fallocate;
 pub use ops::privileges::Privileges;
 pub use options::{Atime, CompressDefaults, CompressMode, Fill, Inline, VolumeOptions};
 pub use pagecache::CacheStats;
+pub use quota::{QuotaScope, QuotaState};
 pub use runtime::clock::Timestamp;
 pub use stats::{DataStats, Stats};
 pub use verity::{VerityDigest, VerityHash};

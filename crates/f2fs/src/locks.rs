@@ -11,6 +11,7 @@
 //! | [`NAT`] | node addresses and free nids | one lookup or change; reads NAT blocks |
 //! | [`CURSEG`] | the open log of one temperature | one allocation |
 //! | [`SIT`] | valid maps, free segments, dirty summaries | one change |
+//! | [`QUOTA`] | usage and limits of all owners | one change |
 //! | leaf | counters, lists, cache index | a few instructions |
 
 use runtime::sync::Rank;
@@ -31,3 +32,5 @@ pub(crate) const NAT: Rank = Rank::new(80, "nat");
 pub(crate) const CURSEG: Rank = Rank::new(90, "curseg");
 /// The segment information table.
 pub(crate) const SIT: Rank = Rank::new(100, "sit");
+/// Usage and limits of users, groups and projects.
+pub(crate) const QUOTA: Rank = Rank::new(110, "quota");

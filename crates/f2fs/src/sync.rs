@@ -64,12 +64,12 @@ impl Fs {
         !self.inodes.is_large() && !self.meta.segments.wants_checkpoint(self.dirty_bound() + 2)
     }
 
-    /// An upper bound of the node blocks that a checkpoint would write now.
+    /// An upper bound of the node blocks and quota blocks that a checkpoint would write now.
     fn dirty_bound(&self) -> u64 {
         let inodes = self.dirty.lock().len() as u64;
         // An inode and its direct node each, and the direct nodes that dirty data will touch.
         let swept = self.swept_nodes.load(Ordering::Acquire);
-        2 * inodes + self.cache.dirty_blocks() as u64 / 256 + swept
+        2 * inodes + self.cache.dirty_blocks() as u64 / 256 + swept + self.quota_dirty_bound()
     }
 
     /// Writes all dirty file data. Goes on after an error; returns the first.
@@ -111,6 +111,7 @@ impl Fs {
     }
 
     fn checkpoint_frozen(&self, reason: CheckpointReason, frozen: &OpGuard<'_>) -> Result<()> {
+        self.write_quota(frozen)?;
         let dirty = self.dirty_inodes();
         for dir in dirty.iter().filter(|i| i.is_dir()) {
             flush_pages_in_op(self, dir, 0..u64::MAX, frozen)?;

@@ -30,6 +30,9 @@ pub(crate) struct Chattr {
     args: Vec<OsString>,
     #[command(flatten)]
     clear: Clear,
+    /// Give the files to a project
+    #[arg(short = 'p', long, value_name = "ID")]
+    project: Option<u32>,
     /// Algorithm for +c: lz4, zstd, lzo or lzo-rle, optionally with a level [default: lz4]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     algorithm: Option<RootCompression>,
@@ -107,6 +110,7 @@ impl Clear {
 struct Changes {
     set: InodeFlags,
     clear: InodeFlags,
+    project: Option<u32>,
 }
 
 impl Changes {
@@ -143,12 +147,13 @@ impl Chattr {
         let (sets, paths) = self.args.split_at(sets);
         let mut changes = Changes {
             clear: self.clear.flags(),
+            project: self.project,
             ..Changes::default()
         };
         for letters in sets {
             changes.set(&letters.to_string_lossy()[1..])?;
         }
-        if (changes.set | changes.clear).is_empty() || paths.is_empty() {
+        if changes == Changes::default() || paths.is_empty() {
             let text = "chattr: give flags such as +c or -c, then files; see 'f2fs chattr --help'";
             return Err(Failure::usage(text));
         }
@@ -187,6 +192,9 @@ fn apply(
     volume
         .set_flags(path, InodeFlags::empty(), changes.clear)
         .at(path)?;
+    if let Some(project) = changes.project {
+        volume.set_project(path, project).at(path)?;
+    }
     if let Some(toggle) = nocompress.filter(|&toggle| toggle == Toggle::Off) {
         volume.set_nocompress(path, toggle).at(path)?;
     }

@@ -1,5 +1,7 @@
 //! `f2fs info`.
 
+mod quota;
+
 use crate::cli::EngineArgs;
 use crate::errors::Result;
 use crate::session;
@@ -18,6 +20,9 @@ use std::path::PathBuf;
 pub(crate) struct Info {
     /// The image file or block device
     image: PathBuf,
+    /// Show what users, groups and projects use and may use instead
+    #[arg(long)]
+    quota: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -77,6 +82,9 @@ struct JsonLog {
 impl Info {
     pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
         session::reading(&self.image, engine, |volume| {
+            if self.quota {
+                return quota::show(volume, self.json);
+            }
             let info = volume.info();
             let json = JsonInfo {
                 super_block: super_block(&info),

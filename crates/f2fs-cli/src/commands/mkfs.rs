@@ -1,12 +1,14 @@
 //! `f2fs mkfs`.
 
 use super::place::parse_owner;
+use super::setquota::parse_kind;
 use crate::compress::CompressArgs;
 use crate::errors::{At, Code, Failure, Result, plain};
 use crate::size::{human, parse_size};
 use crate::text::{hex, print_json, shown};
 use blockdev::{Access, FileDevice};
 use clap::Args;
+use f2fs::QuotaKind;
 use f2fs_format::Features;
 use f2fs_offline::mkfs::FormatPlan;
 use f2fs_offline::{FormatError, FormatOptions, FormatSummary, format};
@@ -50,6 +52,9 @@ pub(crate) struct Mkfs {
     casefold_strict: bool,
     #[command(flatten)]
     compress: CompressArgs,
+    /// Count what these use: user, group, project, with commas between them
+    #[arg(long, value_name = "KINDS", value_parser = parse_kind, value_delimiter = ',')]
+    quota: Vec<QuotaKind>,
     /// Overwrite what the file or device holds
     #[arg(long)]
     force: bool,
@@ -96,10 +101,16 @@ impl Mkfs {
         let defaults = FormatOptions::new(self.size.or(found).unwrap_or(SIZE));
         let mut features = defaults.features;
         features.set(Features::CASEFOLD, self.casefold || self.casefold_strict);
+        let counts_projects = self.quota.contains(&QuotaKind::Project);
+        features.set(
+            Features::PRJQUOTA,
+            features.contains(Features::PRJQUOTA) || counts_projects,
+        );
         Ok(FormatOptions {
             label: self.label.clone(),
             features,
             strict_names: self.casefold_strict,
+            quota: self.quota.clone(),
             compress: self.compress.root()?,
             root_owner: self.owner.unwrap_or_default(),
             ..defaults

@@ -15,6 +15,7 @@ pub(crate) mod mount;
 pub(crate) mod mv;
 pub(crate) mod put;
 pub(crate) mod rm;
+pub(crate) mod setquota;
 pub(crate) mod stat;
 pub(crate) mod truncate;
 pub(crate) mod umount;

@@ -431,3 +431,46 @@ fn the_help_lists_the_exit_codes() {
     assert_eq!(f2fs(["nonsense"]).code, 2);
     assert_eq!(f2fs(["put", "image"]).code, 2);
 }
+
+#[test]
+fn quotas_are_shown_and_set() {
+    let image = Image::new(&["--size", "64M", "--quota", "user,group,project"]);
+    image.write("/f", &text(10_000));
+    image
+        .run(
+            "setquota",
+            &["user", "7", "--block-hard", "1M", "--inode-soft", "3"],
+        )
+        .ok();
+    // What is not given stays.
+    image
+        .run("setquota", &["user", "7", "--block-soft", "512K"])
+        .ok();
+    image.run("chattr", &["-p", "5", "/f"]).ok();
+    let quota = image.run("info", &["--quota", "--json"]).json();
+    assert_eq!(quota["state"], "on");
+    assert_eq!(quota["user"][0]["inodes"], 2);
+    assert_eq!(quota["user"][1]["id"], 7);
+    assert_eq!(quota["user"][1]["space_hard"], 1 << 20);
+    assert_eq!(quota["user"][1]["space_soft"], 512 << 10);
+    assert_eq!(quota["user"][1]["inode_soft"], 3);
+    assert_eq!(quota["project"][1]["id"], 5);
+    assert_eq!(quota["project"][1]["space"], 12_288);
+    let table = image.run("info", &["--quota"]).ok();
+    assert!(
+        table.contains("512.0 KiB") && table.contains("project"),
+        "{table}"
+    );
+    assert_eq!(image.run("setquota", &["nobody", "7"]).code, 2);
+    image.assert_clean();
+
+    let plain = Image::new(&["--size", "64M"]);
+    plain
+        .run("setquota", &["user", "7"])
+        .fails(1, "made without it");
+    plain.write("/f", b"x");
+    plain.run("chattr", &["-p", "5", "/f"]).fails(1, "projects");
+    let quota = plain.run("info", &["--quota", "--json"]).json();
+    assert_eq!(quota["state"], "off");
+    assert!(quota["user"].is_null());
+}

@@ -13,6 +13,7 @@ mod expect;
 mod files;
 mod fixture;
 mod fuzz;
+mod quota;
 mod round_trip;
 mod store;
 mod tree;

@@ -55,6 +55,9 @@ pub enum FormatError {
     /// A compressed root directory on a volume without compressed files.
     #[error("a compressed root cannot be without compression")]
     CompressFeature,
+    /// A kind of quota was given twice.
+    #[error("quota for {0}s is asked for twice")]
+    QuotaTwice(&'static str),
     /// The label does not fit in the superblock.
     #[error("a label of {units} UTF-16 units is too long: at most {maximum}")]
     Label {

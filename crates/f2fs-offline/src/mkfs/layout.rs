@@ -5,6 +5,7 @@
 //! their SIT entries in its journal, their summaries beside it; so neither SIT nor SSA has to be
 //! written.
 
+use super::quota::{self, QuotaInode};
 use super::{FormatError, FormatOptions, FormatPlan, root};
 use f2fs_format::casefold::{ENCODING_STRICT, ENCODING_UTF8_12_1};
 use f2fs_format::checkpoint::{AllocType, Checkpoint, CpFlags, CursegPos};
@@ -60,13 +61,14 @@ fn random_uuid(rng: &mut Rng) -> [u8; 16] {
     (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }
 
-/// A volume that holds an empty root directory.
+/// A volume that holds an empty root directory, and quota files if they are asked for.
 #[derive(Debug)]
 pub(super) struct FreshVolume<'a> {
     plan: &'a FormatPlan,
     options: &'a FormatOptions,
     identity: Identity,
     super_block: SuperBlock,
+    quota: Vec<QuotaInode>,
 }
 
 impl<'a> FreshVolume<'a> {
@@ -75,12 +77,17 @@ impl<'a> FreshVolume<'a> {
         options: &'a FormatOptions,
         identity: Identity,
     ) -> Self {
-        let super_block = super_block(plan, options, identity.uuid);
+        let quota = quota::inodes(plan, options);
+        let mut super_block = super_block(plan, options, identity.uuid);
+        for inode in &quota {
+            super_block.qf_ino[inode.kind.index()] = Some(inode.ino);
+        }
         Self {
             plan,
             options,
             identity,
             super_block,
+            quota,
         }
     }
 
@@ -111,9 +118,12 @@ impl<'a> FreshVolume<'a> {
             (inode_at, inode),
             (
                 geometry.nat_block(geometry.nat_index(Nid::ROOT), false),
-                nat_block(inode_at),
+                self.nat_block(inode_at),
             ),
         ];
+        for inode in &self.quota {
+            blocks.extend(inode.blocks(&self.super_block, self.options, self.identity.time)?);
+        }
         // Of two valid packs the greater version counts. The other one is as complete, so that a
         // volume whose first pack is damaged is still an empty volume.
         for (pack, version) in [(1, 0), (0, self.identity.checkpoint_version)] {
@@ -134,8 +144,13 @@ impl<'a> FreshVolume<'a> {
         pack.extend(to_blocks(&self.data_summaries()));
         for log in CursegType::ALL.into_iter().filter(|log| log.is_node()) {
             let mut summary = SummaryBlock::new(SummaryKind::Node);
-            if used_blocks(log) > 0 {
-                summary.entries[0].nid = Nid::ROOT.get();
+            if log == CursegType::HotNode {
+                let nids = [Nid::ROOT]
+                    .into_iter()
+                    .chain(self.quota.iter().map(|q| q.ino));
+                for (entry, nid) in summary.entries.iter_mut().zip(nids) {
+                    entry.nid = nid.get();
+                }
             }
             pack.push(summary.encode());
         }
@@ -147,14 +162,18 @@ impl<'a> FreshVolume<'a> {
         let plan = self.plan;
         let log = |log: CursegType| CursegPos {
             segno: plan.log_starts[log.index()],
-            blkoff: used_blocks(log),
+            blkoff: self.used_blocks(log),
             alloc: AllocType::Lfs,
         };
         let logs = CursegType::ALL;
+        let inodes = 1 + self.quota.len() as u32;
         Checkpoint {
             version,
             user_block_count: plan.user_block_count,
-            valid_block_count: logs.map(|log| u64::from(used_blocks(log))).iter().sum(),
+            valid_block_count: logs
+                .map(|log| u64::from(self.used_blocks(log)))
+                .iter()
+                .sum(),
             reserved_segments: plan.reserved_segments,
             overprov_segments: plan.overprovision_segments,
             free_segments: plan.segment_count_main - logs.len() as u32,
@@ -163,9 +182,9 @@ impl<'a> FreshVolume<'a> {
             flags: CpFlags::UMOUNT | CpFlags::COMPACT_SUM,
             pack_blocks: PACK_BLOCKS_WITHOUT_PAYLOAD + plan.cp_payload,
             start_sum: 1 + plan.cp_payload,
-            valid_nodes: 1,
-            valid_inodes: 1,
-            next_free_nid: Nid::ROOT.get() + 1,
+            valid_nodes: inodes,
+            valid_inodes: inodes,
+            next_free_nid: Nid::ROOT.get() + inodes,
             ..Checkpoint::new(&self.super_block)
         }
     }
@@ -176,54 +195,54 @@ impl<'a> FreshVolume<'a> {
         let nat_journal: JournalBytes = [0; JOURNAL_LEN];
         let sit_journal = CursegType::ALL
             .into_iter()
-            .map(|log| (self.plan.log_starts[log.index()], sit_entry(log)))
+            .map(|log| (self.plan.log_starts[log.index()], self.sit_entry(log)))
             .collect();
         let root_dentries = SummaryEntry {
             nid: Nid::ROOT.get(),
             version: 0,
             ofs_in_node: 0,
         };
-        let entries: [&[SummaryEntry]; 3] = [&[root_dentries], &[], &[]];
+        let quota = self.quota.iter().flat_map(QuotaInode::summaries);
+        let hot: Vec<_> = [root_dentries].into_iter().chain(quota).collect();
+        let entries: [&[SummaryEntry]; 3] = [&hot, &[], &[]];
         compact::encode(&nat_journal, &SitJournal(sit_journal).encode(), entries)
     }
-}
 
-/// Blocks in use at the start of a log: the root inode and its dentry block.
-const fn used_blocks(log: CursegType) -> u16 {
-    match log {
-        CursegType::HotData | CursegType::HotNode => 1,
-        _ => 0,
+    /// Blocks in use at the start of a log: the root inode and its dentry block, then the quota
+    /// files.
+    fn used_blocks(&self, log: CursegType) -> u16 {
+        let quota = self.quota.len() as u16;
+        match log {
+            CursegType::HotData => 1 + quota * quota::DATA_BLOCKS,
+            CursegType::HotNode => 1 + quota,
+            _ => 0,
+        }
     }
-}
 
-fn sit_entry(log: CursegType) -> SitEntry {
-    let mut entry = SitEntry::empty(log);
-    entry.valid_blocks = used_blocks(log);
-    for block in 0..usize::from(entry.valid_blocks) {
-        bitmap::msb::set(&mut entry.valid_map, block);
+    fn sit_entry(&self, log: CursegType) -> SitEntry {
+        let mut entry = SitEntry::empty(log);
+        entry.valid_blocks = self.used_blocks(log);
+        for block in 0..usize::from(entry.valid_blocks) {
+            bitmap::msb::set(&mut entry.valid_map, block);
+        }
+        entry
     }
-    entry
-}
 
-/// The first NAT block: two nids that never have a node, and the root directory.
-fn nat_block(root: BlockAddr) -> Box<Block> {
-    let mut block = Box::new([0; BLOCK_SIZE]);
-    for (nid, addr) in [
-        (Nid::NODE, NAT_PLACEHOLDER),
-        (Nid::META, NAT_PLACEHOLDER),
-        (Nid::ROOT, root.get()),
-    ] {
-        NatBlock::put(
-            &mut block,
-            nid,
-            NatEntry {
-                version: 0,
-                ino: nid.get(),
-                addr,
-            },
-        );
+    /// The first NAT block: two nids that never have a node, the root directory, the quota files.
+    fn nat_block(&self, root: BlockAddr) -> Box<Block> {
+        let mut block = Box::new([0; BLOCK_SIZE]);
+        let known = [
+            (Nid::NODE, NAT_PLACEHOLDER),
+            (Nid::META, NAT_PLACEHOLDER),
+            (Nid::ROOT, root.get()),
+        ];
+        let quota = self.quota.iter().map(|q| (q.ino, q.node.get()));
+        for (nid, addr) in known.into_iter().chain(quota) {
+            let (version, ino) = (0, nid.get());
+            NatBlock::put(&mut block, nid, NatEntry { version, ino, addr });
+        }
+        block
     }
-    block
 }
 
 fn to_blocks(bytes: &[u8]) -> Vec<Box<Block>> {
@@ -239,7 +258,7 @@ fn super_block(plan: &FormatPlan, options: &FormatOptions, uuid: [u8; 16]) -> Su
     let has_casefold = options.features.contains(Features::CASEFOLD);
     SuperBlock {
         minor_version: MINOR_VERSION,
-        features: options.features,
+        features: options.all_features(),
         block_count: plan.block_count,
         segs_per_sec: plan.segments_per_section,
         secs_per_zone: plan.sections_per_zone,

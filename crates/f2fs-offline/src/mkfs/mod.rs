@@ -5,7 +5,7 @@
 //! | [`options`] | what the caller wants |
 //! | [`plan`] | where everything goes: pure numbers |
 //! | `overprovision` | how much space is kept back for cleaning: pure numbers |
-//! | `layout`, `root` | the blocks of the fresh volume: pure bytes |
+//! | `layout`, `root`, `quota` | the blocks of the fresh volume: pure bytes |
 //! | `erase` | takes away what an older volume left |
 //! | `write` | brings them to the device in an order that survives a crash |
 //!
@@ -18,6 +18,7 @@ mod layout;
 pub mod options;
 mod overprovision;
 pub mod plan;
+mod quota;
 mod root;
 mod write;
 

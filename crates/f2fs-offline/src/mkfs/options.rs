@@ -1,7 +1,7 @@
 //! What the caller of the formatter wants.
 
 use super::FormatError;
-use f2fs_format::{CompressAlgorithm, Features};
+use f2fs_format::{CompressAlgorithm, Features, QuotaKind};
 use std::str::FromStr;
 
 /// File name extensions of data that is written once and kept: it goes to the cold log.
@@ -37,6 +37,8 @@ pub struct FormatOptions {
     /// Directories that ignore case refuse names that are not made of the code points of Unicode 12.1, instead of
     /// taking them for bytes.
     pub strict_names: bool,
+    /// Whom the volume counts for, each at most once; projects need their feature.
+    pub quota: Vec<QuotaKind>,
     /// Makes the root directory a compressed one, so that everything below it is compressed.
     pub compress: Option<RootCompression>,
     /// Segments a section, the unit of cleaning; 1 unless the device wants more.
@@ -60,8 +62,8 @@ pub struct FormatOptions {
 impl FormatOptions {
     /// The features that this formatter can give to a volume.
     ///
-    /// Quota and lost+found need inodes that it does not make; read-only and zoned volumes another
-    /// layout.
+    /// Quota files are asked for with [`FormatOptions::quota`]. Lost+found needs an inode that it
+    /// does not make; read-only and zoned volumes another layout.
     pub const SUPPORTED: Features = Features::ENCRYPT
         .union(Features::EXTRA_ATTR)
         .union(Features::PRJQUOTA)
@@ -90,6 +92,7 @@ impl FormatOptions {
             label: String::new(),
             features: Self::DEFAULT_FEATURES,
             strict_names: false,
+            quota: Vec::new(),
             compress: None,
             segments_per_section: 1,
             sections_per_zone: 1,
@@ -125,10 +128,34 @@ impl FormatOptions {
                 needs,
             });
         }
+        self.check_quota()?;
         if self.compress.is_some() && !self.features.contains(Features::COMPRESSION) {
             return Err(FormatError::CompressFeature);
         }
         Ok(())
+    }
+
+    fn check_quota(&self) -> Result<(), FormatError> {
+        let needs = Features::PRJQUOTA;
+        if self.quota.contains(&QuotaKind::Project) && !self.features.contains(needs) {
+            let feature = Features::QUOTA_INO;
+            return Err(FormatError::FeatureNeeds { feature, needs });
+        }
+        for (at, kind) in self.quota.iter().enumerate() {
+            if self.quota[..at].contains(kind) {
+                return Err(FormatError::QuotaTwice(kind.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// All features of the volume.
+    pub(super) fn all_features(&self) -> Features {
+        if self.quota.is_empty() {
+            self.features
+        } else {
+            self.features.union(Features::QUOTA_INO)
+        }
     }
 
     fn check_names(&self) -> Result<(), FormatError> {
@@ -306,6 +333,10 @@ mod tests {
             with(|o| o.label = "x".repeat(512)),
             FormatError::Label { .. }
         ));
+        let error = with(|o| o.quota = vec![QuotaKind::User, QuotaKind::User]);
+        assert_eq!(error, FormatError::QuotaTwice("user"));
+        let error = with(|o| o.quota = vec![QuotaKind::Project]);
+        assert!(matches!(error, FormatError::FeatureNeeds { .. }));
         let error = with(|o| o.hot_extensions.push("longlong".into()));
         assert!(matches!(error, FormatError::Extension(_)));
         let error = with(|o| o.cold_extensions = vec!["a".into(); 61]);

@@ -2,8 +2,8 @@
 //! with them.
 
 use crate::common::{GIB, MIB, fixed, image, open, read_volume};
-use blockdev::Access;
-use f2fs_format::{CompressAlgorithm, CursegType, Features};
+use blockdev::{Access, BlockDevice};
+use f2fs_format::{CompressAlgorithm, CursegType, Features, QuotaKind};
 use f2fs_offline::{FormatOptions, RootCompression};
 use std::path::Path;
 use std::process::Command;
@@ -144,6 +144,80 @@ fn fsck_likes_every_feature() {
             ..fixed(64 * MIB)
         });
         assert_eq!(summary.super_block.features, features);
+        fsck::assert_clean(image.path());
+    }
+}
+
+/// The blocks that a volume made by `mkfs.f2fs` and ours have at the same places.
+fn quota_blocks(path: &Path) -> Vec<Vec<u8>> {
+    let device = open(path, Access::ReadOnly);
+    let (sb, _) = read_volume(&device);
+    let read = |addr: u32| {
+        let mut block = vec![0; 4096];
+        device.read_at(u64::from(addr) * 4096, &mut block).unwrap();
+        block
+    };
+    let node = sb.main_blkaddr.get();
+    // Three inodes behind the root's; six blocks behind the root's in the log of hot data.
+    let mut blocks: Vec<_> = (1..4).map(|n| read(node + n)).collect();
+    for inode in &mut blocks {
+        clear_chance(inode);
+    }
+    blocks.extend((1..7).map(|n| read(node + 3 * 512 + n)));
+    blocks
+}
+
+/// Times, the checkpoint's version, and the mark that `mkfs.f2fs` leaves off files.
+fn clear_chance(inode: &mut [u8]) {
+    inode[24..72].fill(0);
+    inode[4076 + 4..4076 + 16].fill(0);
+}
+
+#[test]
+fn quota_files_are_those_of_mkfs() {
+    if !has_tools() {
+        return;
+    }
+    // With compression, all extra attributes are there on both sides.
+    let features = Features::EXTRA_ATTR | Features::PRJQUOTA | Features::COMPRESSION;
+    let theirs = tools::mkfs(
+        &["-O", "extra_attr,project_quota,quota,compression"],
+        64 * MIB,
+    );
+    let (ours, _) = image(&FormatOptions {
+        features,
+        quota: QuotaKind::ALL.to_vec(),
+        ..fixed(64 * MIB)
+    });
+    assert_eq!(shape(ours.path()), shape(theirs.path()));
+    let blocks = quota_blocks(ours.path()).into_iter().enumerate();
+    for ((n, ours), theirs) in blocks.zip(quota_blocks(theirs.path())) {
+        let differs = ours.iter().zip(&theirs).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "block {n}");
+    }
+    fsck::assert_clean(ours.path());
+}
+
+#[test]
+fn fsck_likes_every_choice_of_quotas() {
+    if !has_tools() {
+        return;
+    }
+    for choice in 0..8 {
+        let chosen = |kind: &QuotaKind| choice >> kind.index() & 1 == 1;
+        let (image, summary) = image(&FormatOptions {
+            features: FormatOptions::SUPPORTED,
+            quota: QuotaKind::ALL.into_iter().filter(chosen).collect(),
+            // mkfs.f2fs -R leads to the records of these ids from the place of id 0.
+            root_owner: (7, 70_000),
+            ..fixed(64 * MIB)
+        });
+        let sb = summary.super_block;
+        assert_eq!(sb.features.contains(Features::QUOTA_INO), choice > 0);
+        assert_eq!(
+            QuotaKind::ALL.map(|k| sb.qf_ino[k.index()].is_some()),
+            QuotaKind::ALL.map(|k| chosen(&k))
+        );
         fsck::assert_clean(image.path());
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod metadata;
 pub(crate) mod node;
 pub(crate) mod open_options;
+mod quota;
 pub(crate) mod report;
 pub(crate) mod volume;
 

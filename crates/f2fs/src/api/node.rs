@@ -22,7 +22,7 @@ use f2fs_format::{CompressAlgorithm, FileType, InodeFlags};
 /// Names are bytes. Nothing here follows symbolic links or checks permissions; a mount's kernel does both.
 #[derive(Clone, Debug)]
 pub struct Node {
-    open: OpenInode,
+    pub(super) open: OpenInode,
 }
 
 /// What [`Node::create`] makes.

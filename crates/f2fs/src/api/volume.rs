@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// [`Volume::close`] tells whether that went well.
 #[derive(Debug)]
 pub struct Volume {
-    fs: Arc<Fs>,
+    pub(super) fs: Arc<Fs>,
     closed: AtomicBool,
 }
 
@@ -141,6 +141,7 @@ impl Volume {
         };
         path::root(&volume.fs)?.inode.check_dir()?;
         if !volume.fs.options.read_only {
+            volume.fs.start_quota()?;
             volume.fs.free_orphans()?;
             volume.closed.store(false, Ordering::Release);
         }

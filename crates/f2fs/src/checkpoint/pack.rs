@@ -8,6 +8,7 @@ use f2fs_format::checkpoint::{AllocType, CpFlags, CursegPos, crc_of};
 use f2fs_format::orphan::OrphanBlock;
 use f2fs_format::summary::{NatJournal, SitJournal, SummaryBlock, compact};
 use f2fs_format::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Checkpoint, CursegType, Nid};
+use std::sync::atomic::Ordering;
 
 /// Why a checkpoint is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,9 @@ impl Metadata {
         next.sit_bitmap.clone_from(&sit.bitmap);
         next.nat_bitmap.clone_from(&nat.bitmap);
         next.flags = last.flags.difference(STATE_OF_A_PACK) | CpFlags::CRC_RECOVERY;
+        if self.quota_damaged.load(Ordering::Relaxed) {
+            next.flags |= CpFlags::QUOTA_NEED_FSCK;
+        }
         next
     }
 }

@@ -55,9 +55,8 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::New)?;
-    fs.meta.space.release_blocks(total as u32)?;
+    tree.release_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::New, Slot::Hole)?;
-    tree.sub_blocks(total);
     let inline = tree.inode.inline() | InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(0);
@@ -67,14 +66,13 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
 /// Takes again what [`release`] gave back; the blocks taken.
 ///
 /// # Errors
-/// `NoSpace` if they are not there any more; then nothing is taken.
+/// `NoSpace` or `QuotaExceeded` if they are not there any more; then nothing is taken.
 pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::Hole)?;
-    fs.meta.space.reserve_blocks(total as u32)?;
+    tree.reserve_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::Hole, Slot::New)?;
-    tree.add_blocks(total);
     let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(total);

@@ -168,25 +168,31 @@ fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
 
 /// Reserves the holes in `run`, as far as one node holds them; returns the end of what was reserved.
 fn reserve(ops: &DataOps<'_>, tree: &mut Tree, run: &Range<u64>) -> Result<u64> {
-    let space = &ops.fs.meta.space;
     let wanted = (run.end - run.start) as usize;
-    let len = {
-        let slots = tree.change(ops.fs, run.start, Missing::Create)?;
-        wanted.min(slots.len())
-    };
     // As much as there is room for; nothing at all is the error.
-    let mut granted = len;
+    let mut granted = wanted.min(tree.slots_in_node(run.start)?) as u32;
     loop {
-        match space.reserve_blocks(granted as u32) {
-            Ok(()) => break,
-            Err(Error::NoSpace) if granted > 1 => granted /= 2,
+        match reserve_all(ops, tree, run.start, granted) {
+            Ok(()) => return Ok(run.start + u64::from(granted)),
+            Err(Error::NoSpace | Error::QuotaExceeded) if granted > 1 => granted /= 2,
             Err(error) => return Err(error),
         }
     }
-    let mut slots = tree.change(ops.fs, run.start, Missing::Fail)?;
-    for i in 0..granted {
-        slots.set(i, Slot::New.to_raw());
+}
+
+/// Reserves `count` holes that one node holds, and the node if there is none; all or nothing.
+fn reserve_all(ops: &DataOps<'_>, tree: &mut Tree, first: u64, count: u32) -> Result<()> {
+    tree.reserve_blocks(ops.fs, count)?;
+    match tree.change(ops.fs, first, Missing::Create) {
+        Ok(mut slots) => {
+            for i in 0..count as usize {
+                slots.set(i, Slot::New.to_raw());
+            }
+            Ok(())
+        }
+        Err(error) => {
+            tree.release_blocks(ops.fs, count)?;
+            Err(error)
+        }
     }
-    tree.add_blocks(granted as u64);
-    Ok(run.start + granted as u64)
 }

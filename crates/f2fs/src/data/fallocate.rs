@@ -186,11 +186,12 @@ fn reserve_holes(
     made: &mut Vec<Range<u64>>,
 ) -> Result<()> {
     for_each_node(fs, tree, blocks, |tree, part| {
-        let mut slots = tree.change(fs, part.start, Missing::Fail)?;
+        let slots = tree.change(fs, part.start, Missing::Fail)?;
         let is_hole = |raw: u32| Slot::from_raw(raw) == Slot::Hole;
         let indices = 0..(part.end - part.start) as usize;
         let holes: Vec<usize> = indices.filter(|&i| is_hole(slots.get(i))).collect();
-        fs.meta.space.reserve_blocks(holes.len() as u32)?;
+        tree.reserve_blocks(fs, holes.len() as u32)?;
+        let mut slots = tree.change(fs, part.start, Missing::Fail)?;
         for &i in &holes {
             slots.set(i, Slot::New.to_raw());
             let block = part.start + i as u64;
@@ -199,7 +200,6 @@ fn reserve_holes(
                 _ => made.push(block..block + 1),
             }
         }
-        tree.add_blocks(holes.len() as u64);
         Ok(())
     })
 }

@@ -179,18 +179,17 @@ pub(crate) fn convert_inline(fs: &Fs, inode: &Arc<Inode>, op: &OpGuard<'_>) -> R
     let mut bytes = vec![0; size.min(BLOCK) as usize];
     iomap::buffered_read(&ops, 0, &mut bytes, &mut pagecache::Readahead::new(0))?;
     let has_data = size > 0;
-    if has_data {
-        fs.meta.space.reserve_blocks(1)?;
-    }
     {
         let mut tree = inode.tree.lock();
+        if has_data {
+            tree.reserve_blocks(fs, 1)?;
+        }
         let flags = tree.inode.inline() - (InlineFlags::INLINE_DATA | InlineFlags::DATA_EXIST);
         let block = tree.inode_mut();
         block.inline_data_area_mut().fill(0);
         block.set_inline(flags);
         if has_data {
             block.set_slot(0, Slot::New.to_raw());
-            tree.add_blocks(1);
         }
     }
     inode.bump_cookie();

@@ -505,8 +505,7 @@ fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<(
         slots.set(i, slot.to_raw());
     }
     if cut > 0 {
-        ops.fs.meta.space.release_blocks(cut)?;
-        tree.sub_blocks(cut.into());
+        tree.release_blocks(ops.fs, cut)?;
     }
     let after = if encoded {
         size - unit.blocks.len() as u64

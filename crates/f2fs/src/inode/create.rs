@@ -6,6 +6,7 @@ use crate::data::policy;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
 use crate::options::Inline;
+use crate::quota::Usage;
 use f2fs_format::{FileType, InlineFlags, InodeBlock, InodeFlags, NewInode, Nid};
 use std::sync::Arc;
 
@@ -50,8 +51,12 @@ impl Inode {
         new: &NewFile<'_>,
     ) -> Result<Arc<Self>> {
         let ino = fs.take_nid()?;
-        fs.meta.space.add_inode();
         let block = new_block(fs, &parent.tree.lock().inode, ino, new);
+        if let Err(error) = fs.charge_quota(&block, Usage::INODE) {
+            fs.release_node_block(ino)?;
+            return Err(error);
+        }
+        fs.meta.space.add_inode();
         let inode = Self::new(fs, ino, block, true)?;
         fs.inodes.insert(Arc::clone(&inode));
         fs.note_dirty(&inode);

@@ -3,6 +3,7 @@
 use super::Inode;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
+use crate::quota::Usage;
 use f2fs_format::{InlineFlags, XATTR_NODE_OFFSET};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ impl Inode {
         tree.dirty = false;
         fs.release_node_block(self.ino)?;
         fs.meta.space.remove_inode()?;
+        fs.release_quota(&tree.inode, Usage::of(&tree.inode));
         drop(tree);
         fs.meta.orphans.remove(self.ino);
         fs.forget_dirty(self);

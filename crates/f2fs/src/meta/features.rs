@@ -36,10 +36,7 @@ pub(super) fn check_features(device: &Device, sb: &SuperBlock, mode: OpenMode) -
     if sb.features.contains(Features::RO) {
         return Err(Error::ReadOnly("the volume has the feature ro".to_owned()));
     }
-    refuse(
-        sb.features & (READABLE_UNKNOWN | Features::QUOTA_INO),
-        "writing with ",
-    )
+    refuse(sb.features & READABLE_UNKNOWN, "writing with ")
 }
 
 fn refuse(features: Features, action: &str) -> Result<()> {

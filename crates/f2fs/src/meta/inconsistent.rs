@@ -29,6 +29,8 @@ pub enum Inconsistent {
     CursegKind { segno: SegmentNo, kind: u8, log: u8 },
     #[error("checkpoint: the counter {what} would fall below zero")]
     CounterUnderflow { what: &'static str },
+    #[error("quota inode {ino} is not a plain file with all its blocks")]
+    QuotaInode { ino: Nid },
     #[error("roll-forward: the chain of nodes returns to block {addr}")]
     ChainLoop { addr: BlockAddr },
 }

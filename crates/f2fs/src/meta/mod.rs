@@ -40,7 +40,7 @@ pub(crate) use orphan::Orphans;
 use runtime::sync::Mutex;
 pub(crate) use space::Space;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// All tables of an open volume.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(crate) struct Metadata {
     pub orphans: Orphans,
     /// The volume's own time.
     pub elapsed: Arc<Elapsed>,
+    /// Whether the quota files do not say what is in use: every checkpoint tells `fsck.f2fs` so.
+    pub quota_damaged: AtomicBool,
     mode: OpenMode,
     last: Mutex<Last>,
     /// [`Last::checkpoint`]'s version as nodes carry it, for readers that cannot wait.

@@ -11,7 +11,7 @@ use crate::segment::Segments;
 use f2fs_format::{BlockAddr, SuperBlock};
 use runtime::sync::{Mutex, Rank};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What a volume is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,7 @@ impl Metadata {
             space,
             orphans,
             elapsed,
+            quota_damaged: AtomicBool::new(false),
             mode,
             last,
             node_version,

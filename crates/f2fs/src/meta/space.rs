@@ -60,6 +60,18 @@ impl Space {
         Self::from_counts(counts)
     }
 
+    /// Counters of a volume without anything in it.
+    #[cfg(test)]
+    pub(crate) fn empty(user_blocks: u64, node_limit: u32) -> Self {
+        Self::from_counts(SpaceCounts {
+            user_blocks,
+            valid_blocks: 0,
+            valid_nodes: 0,
+            valid_inodes: 0,
+            node_limit,
+        })
+    }
+
     fn from_counts(counts: SpaceCounts) -> Self {
         Self {
             counts: Mutex::new(Rank::LEAF, counts),
@@ -138,19 +150,9 @@ fn below<T: TryFrom<u64> + Into<u64>>(value: T, count: u32, what: &'static str) 
 mod tests {
     use super::*;
 
-    fn space(user_blocks: u64, node_limit: u32) -> Space {
-        Space::from_counts(SpaceCounts {
-            user_blocks,
-            valid_blocks: 0,
-            valid_nodes: 0,
-            valid_inodes: 0,
-            node_limit,
-        })
-    }
-
     #[test]
     fn reservations_end_at_the_limit() {
-        let space = space(10, 2);
+        let space = Space::empty(10, 2);
         space.reserve_blocks(8).unwrap();
         assert!(matches!(space.reserve_blocks(3), Err(Error::NoSpace)));
         space.reserve_node().unwrap();
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn counters_never_fall_below_zero() {
-        let space = space(10, 10);
+        let space = Space::empty(10, 10);
         space.reserve_node().unwrap();
         space.add_inode();
         space.remove_inode().unwrap();

@@ -13,6 +13,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
+use crate::quota::Usage;
 use f2fs_format::node::{NIDS_PER_BLOCK, NodeFooter, dnode, indirect};
 use f2fs_format::path::NodePath;
 use f2fs_format::{BLOCK_SIZE, Block, Ino, InodeBlock, Nid, SummaryEntry};
@@ -188,6 +189,11 @@ impl Tree {
         u64::from(if path.level == 0 { in_inode } else { in_node }) - path.slot as u64
     }
 
+    /// Slots from a file block to the end of their node, whether there is one or not.
+    pub(crate) fn slots_in_node(&self, block: u64) -> Result<usize> {
+        Ok(self.slots_after(&self.path(block)?) as usize)
+    }
+
     fn slots_mut(&mut self, holder: Holder, path: &NodePath) -> SlotsMut<'_> {
         let len = self.slots_after(path) as usize;
         let (nid, body) = match holder {
@@ -310,7 +316,10 @@ impl Tree {
 
     /// A new, empty node of this inode. The caller links it.
     pub(crate) fn new_node(&mut self, fs: &Fs, offset: u32) -> Result<Nid> {
-        let nid = fs.take_nid()?;
+        fs.charge_quota(&self.inode, Usage::blocks(1))?;
+        let nid = fs
+            .take_nid()
+            .inspect_err(|_| fs.release_quota(&self.inode, Usage::blocks(1)))?;
         let mut block = Box::new([0; BLOCK_SIZE]);
         let footer = NodeFooter {
             nid,
@@ -328,16 +337,39 @@ impl Tree {
         Ok(nid)
     }
 
-    /// Adds to the inode's count of blocks.
-    pub(crate) fn add_blocks(&mut self, count: u64) {
+    /// Reserves blocks for slots of the inode, and charges its owners. The caller fills the slots.
+    ///
+    /// # Errors
+    /// `QuotaExceeded` or `NoSpace`; then nothing is reserved.
+    pub(crate) fn reserve_blocks(&mut self, fs: &Fs, count: u32) -> Result<()> {
+        let usage = Usage::blocks(count.into());
+        fs.charge_quota(&self.inode, usage)?;
+        fs.meta
+            .space
+            .reserve_blocks(count)
+            .inspect_err(|_| fs.release_quota(&self.inode, usage))?;
+        self.add_blocks(count.into());
+        Ok(())
+    }
+
+    /// Gives back blocks that no slot of the inode stands for any more.
+    pub(crate) fn release_blocks(&mut self, fs: &Fs, count: u32) -> Result<()> {
+        fs.meta.space.release_blocks(count)?;
+        self.sub_blocks(fs, count.into());
+        Ok(())
+    }
+
+    fn add_blocks(&mut self, count: u64) {
         let blocks = self.inode.blocks() + count;
         self.inode_mut().set_blocks(blocks);
     }
 
-    /// Takes from the inode's count of blocks; a count that is too small on the volume stops at the inode itself.
-    pub(crate) fn sub_blocks(&mut self, count: u64) {
-        let blocks = self.inode.blocks().saturating_sub(count).max(1);
-        self.inode_mut().set_blocks(blocks);
+    /// A count that is too small on the volume stops at the inode itself.
+    pub(super) fn sub_blocks(&mut self, fs: &Fs, count: u64) {
+        let before = self.inode.blocks();
+        let after = before.saturating_sub(count).max(1);
+        self.inode_mut().set_blocks(after);
+        fs.release_quota(&self.inode, Usage::blocks(before.saturating_sub(after)));
     }
 
     /// Forgets clean nodes beyond `keep`.

@@ -169,6 +169,8 @@ impl Tree {
             .compress()
             .map_or(1, |info| info.cluster_blocks() as usize);
         let mut is_compressed = false;
+        let mut freed = 0;
+        let mut result = Ok(());
         for index in slots.start..slots.end.min(count) {
             let slot = Slot::from_raw(self.slot(holder, index));
             if index % cluster == 0 {
@@ -177,13 +179,20 @@ impl Tree {
             if slot == Slot::Hole {
                 continue;
             }
-            self.free_slot(fs, slot.to_raw())?;
+            match self.drop_slot(fs, slot) {
+                Ok(was_counted) => freed += u32::from(was_counted),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
             self.clear_slot(holder, index);
             if is_compressed && slot.block().is_none() {
                 self.forget_saved_block();
             }
         }
-        Ok(())
+        // The counts are behind locks of the volume: once for a node, not for each block.
+        result.and(self.release_blocks(fs, freed))
     }
 
     fn slot(&self, holder: Holder, index: usize) -> u32 {
@@ -214,19 +223,23 @@ impl Tree {
 
     /// Gives back what a slot stands for. The caller clears or replaces the slot.
     pub(crate) fn free_slot(&mut self, fs: &Fs, raw: u32) -> Result<()> {
-        match Slot::from_raw(raw) {
-            Slot::Hole => return Ok(()),
-            Slot::Block(_) => {
-                let addr = fs.meta.geometry.main_addr(raw)?;
+        let was_counted = self.drop_slot(fs, Slot::from_raw(raw))?;
+        self.release_blocks(fs, was_counted.into())
+    }
+
+    /// Frees the block of a slot; whether the slot counts as a block of the inode.
+    fn drop_slot(&self, fs: &Fs, slot: Slot) -> Result<bool> {
+        match slot {
+            Slot::Hole => Ok(false),
+            Slot::Block(addr) => {
+                let addr = fs.meta.geometry.main_addr(addr.get())?;
                 fs.meta.segments.invalidate(addr)?;
+                Ok(true)
             }
             // In a released cluster the first slot is not counted.
-            Slot::Compress if self.is_released() => return Ok(()),
-            Slot::New | Slot::Compress => {}
+            Slot::Compress => Ok(!self.is_released()),
+            Slot::New => Ok(true),
         }
-        fs.meta.space.release_blocks(1)?;
-        self.sub_blocks(1);
-        Ok(())
     }
 
     /// Whether the blocks that compression saved were given back to the volume.
@@ -238,7 +251,7 @@ impl Tree {
     pub(crate) fn free_node(&mut self, fs: &Fs, nid: Nid) -> Result<()> {
         fs.release_node_block(nid)?;
         self.nodes.remove(&nid);
-        self.sub_blocks(1);
+        self.sub_blocks(fs, 1);
         Ok(())
     }
 }

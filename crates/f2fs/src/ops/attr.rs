@@ -10,6 +10,7 @@ use crate::fs::Fs;
 use crate::inode::{Inode, to_disk};
 use crate::node::Tree;
 use crate::options::CompressDefaults;
+use crate::quota;
 use crate::untrusted;
 use crate::xattr::{self, SetXattr};
 use f2fs_format::xattr::{
@@ -110,6 +111,7 @@ pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()>
     check_times(set)?;
     check_mutable(inode)?;
     change_untimed(fs, inode, |tree| {
+        quota::set_owner(fs, tree, set.uid, set.gid)?;
         let is_new_owner = set.uid.is_some() || set.gid.is_some();
         if is_new_owner && !inode.is_dir() {
             privileges::kill(fs, tree, Privileges::All)?;
@@ -123,12 +125,6 @@ pub(crate) fn set_attr(fs: &Fs, inode: &Arc<Inode>, set: &SetAttr) -> Result<()>
             tree.inode_mut().set_mode(mode);
         }
         let block = tree.inode_mut();
-        if let Some(uid) = set.uid {
-            block.set_uid(uid);
-        }
-        if let Some(gid) = set.gid {
-            block.set_gid(gid);
-        }
         if let Some(time) = set.accessed {
             block.set_atime(to_disk(time));
         }
@@ -149,6 +145,12 @@ fn check_times(set: &SetAttr) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Gives the inode to another project.
+pub(crate) fn set_project(fs: &Fs, inode: &Arc<Inode>, project: u32) -> Result<()> {
+    check_mutable(inode)?;
+    change(fs, inode, |tree| quota::set_project(fs, tree, project))
 }
 
 /// Immutable and append-only files keep their attributes; other obstacles to writing do not matter here.

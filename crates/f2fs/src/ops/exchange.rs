@@ -12,6 +12,7 @@ use crate::dir::{self, Found};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{Inode, to_disk};
+use crate::quota::check_same_project;
 use f2fs_format::Advise;
 use std::sync::Arc;
 
@@ -67,12 +68,12 @@ fn find<'a>(fs: &Arc<Fs>, name: Name<'a>) -> Result<Side<'a>> {
     })
 }
 
-/// A directory must not come to lie below itself.
+/// A directory must not come to lie below itself, nor a file in another project's directory.
 fn check_place(fs: &Arc<Fs>, side: &Side<'_>, new_parent: &Arc<Inode>) -> Result<()> {
     if side.inode.is_dir() && is_below(fs, new_parent, side.inode.ino)? {
         return Err(Error::Invalid("a directory cannot move into itself"));
     }
-    Ok(())
+    check_same_project(new_parent, &side.inode)
 }
 
 /// Parent, link counts and change time of one of the two at its new place.

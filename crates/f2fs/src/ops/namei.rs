@@ -16,6 +16,7 @@ use crate::dir::{self, Found};
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{Inode, NewFile, to_disk};
+use crate::quota::check_same_project;
 use f2fs_format::{Advise, FileType, Ino, InodeFlags};
 use std::sync::Arc;
 
@@ -145,6 +146,7 @@ pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]
     check_parent(parent)?;
     check_removable(inode)?;
     check_links(inode)?;
+    check_same_project(parent, inode)?;
     if dir::lookup(fs, parent, name)?.is_some() {
         return Err(Error::Exists);
     }
@@ -316,6 +318,7 @@ pub(crate) fn rename(
     check_key(to.dir)?;
     let inode = fs.inodes.get(fs, source.ino)?;
     check_removable(&inode)?;
+    check_same_project(to.dir, &inode)?;
     if inode.is_dir() && is_below(fs, to.dir, inode.ino)? {
         return Err(Error::Invalid("a directory cannot move into itself"));
     }

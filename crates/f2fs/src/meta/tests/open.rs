@@ -49,14 +49,7 @@ fn volumes_of_mkfs_open_with_their_counters() {
 }
 
 #[test]
-fn quota_inodes_and_read_only_volumes_are_only_read() {
-    let quota = fresh(&["-O", "quota"]);
-    let error = try_open(&quota).unwrap_err();
-    assert!(
-        matches!(&error, Error::Unsupported(what) if what.contains("quota_ino")),
-        "{error}"
-    );
-    open_as(quota, OpenMode::ReadOnly).unwrap();
+fn read_only_volumes_are_only_read() {
     let sealed = fresh(&["-O", "ro"]);
     assert!(matches!(try_open(&sealed), Err(Error::ReadOnly(_))));
     let meta = open_as(sealed, OpenMode::ReadOnly).unwrap();
