@@ -100,6 +100,17 @@ impl F2fsFilesystem {
         })
     }
 
+    /// Runs one operation that takes space; root is not held to quotas.
+    fn serve_for<T>(
+        &self,
+        req: &Request,
+        what: &'static str,
+        operation: impl FnOnce() -> Answer<T>,
+    ) -> Answer<T> {
+        let _limits = (req.uid() != 0).then(|| self.volume.enforce_quota());
+        self.serve(what, operation)
+    }
+
     /// Runs one operation.
     fn serve<T>(&self, what: &'static str, operation: impl FnOnce() -> Answer<T>) -> Answer<T> {
         catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| {
@@ -329,7 +340,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn setattr(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         mode: Option<u32>,
         uid: Option<u32>,
@@ -346,7 +357,7 @@ impl Filesystem for F2fsFilesystem {
         kill_suidgid: bool,
         reply: ReplyAttr,
     ) {
-        let attr = self.serve("setattr", || {
+        let attr = self.serve_for(req, "setattr", || {
             let node = self.nodes.get(ino)?;
             if let Some(size) = size {
                 node.set_len(size).map_err(|e| errno(&e))?;
@@ -389,7 +400,7 @@ impl Filesystem for F2fsFilesystem {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let made = self.serve("mknod", || {
+        let made = self.serve_for(req, "mknod", || {
             let file_type = f2fs::FileType::from_mode(mode as u16).ok_or(Errno::EINVAL)?;
             let new = NewNode {
                 device: file_type.is_device().then(|| decode_device(rdev)),
@@ -409,7 +420,7 @@ impl Filesystem for F2fsFilesystem {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let made = self.serve("mkdir", || {
+        let made = self.serve_for(req, "mkdir", || {
             let new = new_node(req, f2fs::FileType::Directory, mode, umask);
             self.make(parent, name, &new)
         });
@@ -440,7 +451,7 @@ impl Filesystem for F2fsFilesystem {
         target: &Path,
         reply: ReplyEntry,
     ) {
-        let made = self.serve("symlink", || {
+        let made = self.serve_for(req, "symlink", || {
             let new = NewNode {
                 target: target.as_os_str().as_bytes(),
                 ..new_node(req, f2fs::FileType::Symlink, 0o777, 0)
@@ -460,7 +471,7 @@ impl Filesystem for F2fsFilesystem {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let done = self.serve("rename", || {
+        let done = self.serve_for(req, "rename", || {
             let (from, to) = (self.nodes.get(parent)?, self.nodes.get(newparent)?);
             let mode = rename_mode(req, flags)?;
             from.rename(name.as_bytes(), &to, newname.as_bytes(), mode)
@@ -471,13 +482,13 @@ impl Filesystem for F2fsFilesystem {
 
     fn link(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         newparent: INodeNo,
         newname: &OsStr,
         reply: ReplyEntry,
     ) {
-        let linked = self.serve("link", || {
+        let linked = self.serve_for(req, "link", || {
             let (node, parent) = (self.nodes.get(ino)?, self.nodes.get(newparent)?);
             parent
                 .link(&node, newname.as_bytes())
@@ -508,7 +519,7 @@ impl Filesystem for F2fsFilesystem {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let created = self.serve("create", || {
+        let created = self.serve_for(req, "create", || {
             let new = new_node(req, f2fs::FileType::Regular, mode, umask);
             self.make_open(parent, Some(name), &new, flags)
         });
@@ -524,7 +535,7 @@ impl Filesystem for F2fsFilesystem {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let created = self.serve("tmpfile", || {
+        let created = self.serve_for(req, "tmpfile", || {
             let new = new_node(req, f2fs::FileType::Regular, mode, umask);
             self.make_open(parent, None, &new, flags)
         });
@@ -560,7 +571,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn write(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -570,7 +581,7 @@ impl Filesystem for F2fsFilesystem {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let written = self.serve("write", || {
+        let written = self.serve_for(req, "write", || {
             let open = self.files.get(fh)?;
             let written = open.file.write_at(offset, data).map_err(|e| errno(&e))?;
             let by_user = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
@@ -737,7 +748,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn setxattr(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         name: &OsStr,
         value: &[u8],
@@ -745,7 +756,7 @@ impl Filesystem for F2fsFilesystem {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let done = self.serve("setxattr", || {
+        let done = self.serve_for(req, "setxattr", || {
             let how = match flags & (XATTR_CREATE | XATTR_REPLACE) {
                 0 => SetXattr::Any,
                 XATTR_CREATE => SetXattr::Create,
@@ -790,7 +801,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn fallocate(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -798,7 +809,7 @@ impl Filesystem for F2fsFilesystem {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let done = self.serve("fallocate", || {
+        let done = self.serve_for(req, "fallocate", || {
             let open = self.files.get(fh)?;
             let what = fallocate_mode(mode).ok_or(Errno::EOPNOTSUPP)?;
             let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
@@ -847,7 +858,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn copy_file_range(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino_in: INodeNo,
         fh_in: FileHandle,
         offset_in: u64,
@@ -858,7 +869,7 @@ impl Filesystem for F2fsFilesystem {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        let copied = self.serve("copy_file_range", || {
+        let copied = self.serve_for(req, "copy_file_range", || {
             let (from, to) = (self.files.get(fh_in)?, self.files.get(fh_out)?);
             let mut buffer = vec![0; COPY_CHUNK.min(len as usize)];
             // The answer counts in 32 bits; the caller comes back for the rest.
@@ -887,7 +898,7 @@ impl Filesystem for F2fsFilesystem {
 
     fn ioctl(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         _flags: IoctlFlags,
@@ -896,7 +907,7 @@ impl Filesystem for F2fsFilesystem {
         out_size: u32,
         reply: ReplyIoctl,
     ) {
-        let answer = self.serve("ioctl", || {
+        let answer = self.serve_for(req, "ioctl", || {
             let node = self.nodes.get(ino)?;
             ioctl::run(&self.volume, &node, cmd, in_data, out_size as usize)
         });

@@ -124,7 +124,7 @@ fn set_fsxattr(node: &Node, input: &[u8]) -> Answer {
         return Err(Errno::EOPNOTSUPP);
     }
     if project != node.metadata().project().unwrap_or(0) {
-        return Err(Errno::EOPNOTSUPP);
+        done(node.set_project(project))?;
     }
     let which = XFLAGS
         .iter()

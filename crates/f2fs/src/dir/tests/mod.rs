@@ -35,6 +35,7 @@ fn fresh(size: u64) -> (Arc<MemDevice>, Arc<Fs>) {
 
 fn make(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], file_type: FileType) -> OpenInode {
     let new = NewFile {
+        umask: 0,
         file_type,
         permissions: 0o755,
         uid: 0,
