@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
+use testkit::tools::is_there;
 
 /// A program, and the Debian package that has it.
 const TOOLS: [(&str, &str); 6] = [
@@ -35,22 +36,6 @@ pub(crate) fn install() -> Result<()> {
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(packages);
     apt(&args)
-}
-
-fn is_there(tool: &str) -> bool {
-    // Administrators' tools are not on every user's path.
-    let places = [
-        "/usr/sbin",
-        "/sbin",
-        "/usr/bin",
-        "/bin",
-        "/usr/local/bin",
-        "/usr/local/sbin",
-    ];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(places.iter().map(Into::into))
-        .any(|dir| dir.join(tool).is_file())
 }
 
 fn apt(args: &[&str]) -> Result<()> {
