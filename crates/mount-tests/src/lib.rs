@@ -4,8 +4,10 @@
 //! | module | what |
 //! |---|---|
 //! | [`fsx`] | random operations on one file against a model |
+//! | [`stress`] | many processes in the same folders |
 //! | [`mapping`] | shared mappings |
 #![forbid(unsafe_code)]
 
 pub mod fsx;
 pub mod mapping;
+pub mod stress;
