@@ -256,7 +256,11 @@ impl Own {
             self.bytes.resize(self.bytes.len().max(end), 0);
         } else {
             let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            fallocate(&file, mode, pos, len).context("punch")?;
+            match fallocate(&file, mode, pos, len) {
+                // Compressed files need not have it; `fsx` says where it must be.
+                Err(Errno::OPNOTSUPP) => return Ok(()),
+                done => done.context("punch")?,
+            }
             let size = self.bytes.len();
             let range = (pos as usize).min(size)..end.min(size);
             self.bytes[range].fill(0);
