@@ -6,7 +6,6 @@
 //! is made so that a look at it alone tells whether it is whole. `verify` looks at the end, when
 //! nobody writes any more.
 
-mod pattern;
 mod private;
 mod shared;
 mod verify;

@@ -1,7 +1,7 @@
 //! Names that all processes fight for.
 
-use super::pattern::{self, BLOCK};
 use super::{FOLDERS, Options, folder_path};
+use crate::pattern::{self, BLOCK};
 use anyhow::{Context, Result, bail};
 use fastrand::Rng;
 use rustix::fs::{

@@ -1,6 +1,6 @@
 //! The look at everything when nobody writes any more.
 
-use super::pattern;
+use crate::pattern;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};

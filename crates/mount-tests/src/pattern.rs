@@ -4,12 +4,12 @@ use anyhow::{Result, ensure};
 use fastrand::Rng;
 
 /// Bytes of a block. Shared files are only written, cut and punched at its multiples.
-pub(super) const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 /// Bytes of the tag.
 const TAG: usize = 8;
 
 /// A block of this tag, which is never 0. Odd tags make noise, even ones compress.
-pub(super) fn block(tag: u64) -> Vec<u8> {
+pub(crate) fn block(tag: u64) -> Vec<u8> {
     let tag = tag.max(1);
     let mut bytes = vec![0; BLOCK];
     bytes[..TAG].copy_from_slice(&tag.to_le_bytes());
@@ -25,7 +25,7 @@ pub(super) fn block(tag: u64) -> Vec<u8> {
 }
 
 /// Fails unless each block is zero or whole.
-pub(super) fn check(bytes: &[u8]) -> Result<()> {
+pub(crate) fn check(bytes: &[u8]) -> Result<()> {
     ensure!(
         bytes.len().is_multiple_of(BLOCK),
         "the size {} is no multiple of a block",
