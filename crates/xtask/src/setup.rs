@@ -5,13 +5,24 @@ use std::process::{Command, Stdio};
 use testkit::tools::is_there;
 
 /// A program, and the Debian package that has it.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: &[(&str, &str)] = &[
     ("mkfs.f2fs", "f2fs-tools"),
     ("fsck.f2fs", "f2fs-tools"),
     ("xz", "xz-utils"),
     ("setfattr", "attr"),
     ("setfacl", "acl"),
     ("python3", "python3-minimal"),
+    ("fusermount3", "fuse3"),
+    ("fuse2fs", "fuse2fs"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("fio", "fio"),
+    ("dbench", "dbench"),
+    ("fs_mark", "fsmark"),
+    ("postmark", "postmark"),
+    ("sqlite3", "sqlite3"),
+    ("git", "git"),
+    ("rsync", "rsync"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
 /// Installs the packages of missing tools with apt-get.
