@@ -23,10 +23,9 @@ sql "CREATE TABLE t (id INTEGER PRIMARY KEY, k INTEGER, v BLOB); CREATE INDEX i 
 fill="WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x<$rows)
   INSERT INTO t(k, v) SELECT abs(random()) % 1000, randomblob(300) FROM n;"
 sql "PRAGMA journal_mode=$2; $fill UPDATE t SET k = k + 1 WHERE id % 3 = 0; DELETE FROM t WHERE id % 5 = 0;" >&2
-sql "PRAGMA journal_mode=$2; BEGIN; DELETE FROM t; ROLLBACK;" >&2 || [ "$2" = off ]
-if [ "$2" != off ]; then
-  [ "$(sql 'SELECT count(*) FROM t;')" = "$(( rows - rows / 5 ))" ]
-fi
+# Without a journal a rollback leaves chaos.
+[ "$2" = off ] || sql "PRAGMA journal_mode=$2; BEGIN; DELETE FROM t; ROLLBACK;" >&2
+[ "$(sql 'SELECT count(*) FROM t;')" = "$(( rows - rows / 5 ))" ]
 sql "PRAGMA journal_mode=$2; VACUUM;" >&2
 [ "$(sql 'PRAGMA integrity_check;')" = ok ]
 "#;

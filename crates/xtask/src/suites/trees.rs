@@ -14,7 +14,7 @@ cp -a /usr/share/zoneinfo zoneinfo
 first="$(find . -name Cargo.toml | sort | head -n 1)"
 ln "$first" same && ln -s "$first" link && ln -s /nowhere broken
 truncate -s 20M sparse && dd if="$first" of=sparse bs=1 seek=9000000 conv=notrunc status=none
-touch "$(printf 'new\nline')" ' space ' '-rf' "$(printf '\377\376')"
+touch -- "$(printf 'new\nline')" ' space ' '-rf' "$(printf '\377\376')"
 mkdir empty && chmod 1777 empty && mkfifo pipe
 setfattr -n user.note -v text "$first"
 setfattr -n user.long -v "$(head -c 1500 /dev/zero | tr '\0' v)" empty
@@ -49,7 +49,7 @@ tar -C "$2" "${options[@]}" --diff -f "$1/tree.tar"
 tar -C "$2" "${options[@]}" -cf "$2/again.tar" tree
 tar -C "$1" "${options[@]}" --diff -f "$2/again.tar"
 cp -a "$2/tree" "$2/copy"
-diff -r --no-dereference "$2/tree" "$2/copy" >&2
+diff -r --no-dereference --exclude=null --exclude=pipe "$2/tree" "$2/copy" >&2
 "#;
 
 pub(super) fn rsync(cx: &Context) -> Result<String> {
