@@ -3,5 +3,8 @@
 
 pub mod faulty;
 pub mod fsck;
+pub mod manifest;
+pub mod mount;
 pub mod oracle;
+pub mod system;
 pub mod tools;

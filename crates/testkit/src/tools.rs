@@ -50,3 +50,12 @@ pub(crate) fn text(output: &Output) -> String {
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     text
 }
+
+/// Whether a program is installed. Administrators' tools are not on every user's path.
+pub fn is_there(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/bin"];
+    std::env::split_paths(&path)
+        .chain(places.iter().map(Into::into))
+        .any(|dir| dir.join(tool).is_file())
+}

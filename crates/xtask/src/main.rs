@@ -3,6 +3,7 @@
 mod layers;
 mod run;
 mod setup;
+mod suites;
 mod tidy;
 
 use anyhow::Result;
@@ -23,6 +24,8 @@ enum Command {
     Check,
     /// Everything that must pass: set-up, checks, all tests, loom models, docs.
     Test,
+    /// What proves a mount: file system suites and applications, each on a volume of its own.
+    Suites(suites::SuiteArgs),
     /// Only the models of the folio protocol under loom.
     Loom,
 }
@@ -32,6 +35,10 @@ fn main() -> Result<()> {
         Command::Setup => setup::install(),
         Command::Check => check(),
         Command::Test => test(),
+        Command::Suites(args) => {
+            setup::install()?;
+            suites::run(&args)
+        }
         Command::Loom => loom(),
     }
 }

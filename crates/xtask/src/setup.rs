@@ -2,15 +2,27 @@
 
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
+use testkit::tools::is_there;
 
 /// A program, and the Debian package that has it.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: &[(&str, &str)] = &[
     ("mkfs.f2fs", "f2fs-tools"),
     ("fsck.f2fs", "f2fs-tools"),
     ("xz", "xz-utils"),
     ("setfattr", "attr"),
     ("setfacl", "acl"),
     ("python3", "python3-minimal"),
+    ("fusermount3", "fuse3"),
+    ("fuse2fs", "fuse2fs"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("fio", "fio"),
+    ("dbench", "dbench"),
+    ("fs_mark", "fsmark"),
+    ("postmark", "postmark"),
+    ("sqlite3", "sqlite3"),
+    ("git", "git"),
+    ("rsync", "rsync"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
 /// Installs the packages of missing tools with apt-get.
@@ -35,22 +47,6 @@ pub(crate) fn install() -> Result<()> {
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(packages);
     apt(&args)
-}
-
-fn is_there(tool: &str) -> bool {
-    // Administrators' tools are not on every user's path.
-    let places = [
-        "/usr/sbin",
-        "/sbin",
-        "/usr/bin",
-        "/bin",
-        "/usr/local/bin",
-        "/usr/local/sbin",
-    ];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(places.iter().map(Into::into))
-        .any(|dir| dir.join(tool).is_file())
 }
 
 fn apt(args: &[&str]) -> Result<()> {
