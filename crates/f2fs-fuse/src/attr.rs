@@ -104,8 +104,16 @@ pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     }
 }
 
-/// The number of an error.
+/// The number of an error. Users see only that, so what a number does not tell goes to the log.
 pub(crate) fn errno(error: &f2fs::Error) -> Errno {
+    use f2fs::Error;
+    match error {
+        Error::Corrupt(_) | Error::Inconsistent(_) | Error::Cluster { .. } | Error::Device(_) => {
+            tracing::error!(%error, "an operation failed");
+        }
+        Error::Resources(_) => tracing::warn!(%error, "an operation failed"),
+        _ => {}
+    }
     Errno::from_i32(error.errno())
 }
 

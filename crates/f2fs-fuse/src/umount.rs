@@ -43,28 +43,39 @@ pub enum UmountError {
 /// Pause between two looks at a volume that is being closed.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Unmounts what is mounted at `point` and waits for its last checkpoint.
+/// Unmounts what is mounted at `point` and waits for its last checkpoint. A mount whose process is gone has nothing
+/// left to lose, so it is taken out of the tree even if it is in use.
 pub fn umount(point: &Path, how: &Umount) -> Result<(), UmountError> {
     let entry = find(point)?;
-    let at = entry.point.clone();
-    if rustix::process::geteuid().is_root() {
-        let flags = if how.lazy {
-            UnmountFlags::DETACH
-        } else {
-            UnmountFlags::empty()
-        };
-        unmount(&at, flags).map_err(|errno| match errno {
-            Errno::BUSY => UmountError::Busy(at.clone()),
-            errno => system(&at, errno),
-        })?;
-    } else {
-        fusermount(&at, how)?;
+    match detach(&entry.point, how.lazy) {
+        Err(UmountError::Busy(_)) if is_dead(&entry.point) => detach(&entry.point, true)?,
+        result => result?,
     }
     if how.lazy {
         Ok(())
     } else {
         wait_closed(&entry, how.wait)
     }
+}
+
+fn detach(point: &Path, lazy: bool) -> Result<(), UmountError> {
+    if !rustix::process::geteuid().is_root() {
+        return fusermount(point, lazy);
+    }
+    let flags = if lazy {
+        UnmountFlags::DETACH
+    } else {
+        UnmountFlags::empty()
+    };
+    unmount(point, flags).map_err(|errno| match errno {
+        Errno::BUSY => UmountError::Busy(point.to_owned()),
+        errno => system(point, errno),
+    })
+}
+
+/// Whether the process behind a mount is gone.
+fn is_dead(point: &Path) -> bool {
+    rustix::fs::stat(point).is_err_and(|errno| errno == Errno::NOTCONN)
 }
 
 fn system(point: &Path, error: impl Into<io::Error>) -> UmountError {
@@ -88,10 +99,10 @@ fn find(point: &Path) -> Result<MountEntry, UmountError> {
     Err(UmountError::NotMounted(point.to_owned()))
 }
 
-fn fusermount(point: &Path, how: &Umount) -> Result<(), UmountError> {
+fn fusermount(point: &Path, lazy: bool) -> Result<(), UmountError> {
     let mut command = Command::new("fusermount3");
     command.arg("-u");
-    if how.lazy {
+    if lazy {
         command.arg("-z");
     }
     let out = command

@@ -146,9 +146,11 @@ impl Fs {
 
     /// Starts a change of metadata.
     pub(crate) fn start_op(&self) -> OpGuard<'_> {
+        let lock = self.op.read();
+        // Under the lock: a checkpoint that ends while we wait for it must not take this change for one of its own.
         self.changed.store(true, Ordering::Release);
         OpGuard {
-            _lock: OpLock::Shared(self.op.read()),
+            _lock: OpLock::Shared(lock),
             _scope: NoWritebackScope::enter(),
         }
     }

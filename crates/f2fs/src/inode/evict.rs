@@ -31,13 +31,12 @@ impl Inode {
             tree.inode_mut().set_xattr_nid(None);
         }
         tree.dirty = false;
-        fs.release_node_block(self.ino)?;
         fs.meta.space.remove_inode()?;
         fs.release_quota(&tree.inode, Usage::of(&tree.inode));
-        drop(tree);
         fs.meta.orphans.remove(self.ino);
         fs.forget_dirty(self);
         fs.inodes.remove(self.ino);
-        Ok(())
+        // Last: from here on another thread may make an inode of this number, and put it into the lists above.
+        fs.release_node_block(self.ino)
     }
 }

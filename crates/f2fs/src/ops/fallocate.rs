@@ -1,8 +1,6 @@
 //! Reserving, freeing, zeroing, cutting out and inserting ranges of files (`fallocate(2)`).
 
-use super::file::{
-    check_changeable, check_regular, check_reserved, is_append_only, touch_modified,
-};
+use super::file::{check_changeable, check_regular, check_reserved, is_append_only, note_modified};
 use crate::data::shift::{self, Shift};
 use crate::data::{fallocate as space, inline, truncate};
 use crate::error::{Error, Result};
@@ -84,8 +82,7 @@ pub(crate) fn fallocate(
     } else if what.grows() && range.end > inode.size() {
         truncate::set_size(fs, inode, range.end)?;
     }
-    touch_modified(fs, inode);
-    fs.note_dirty(inode);
+    note_modified(fs, inode);
     Ok(())
 }
 

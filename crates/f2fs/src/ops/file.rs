@@ -85,8 +85,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
         Err((n, error)) => (n, Some(error)),
     };
     if written > 0 {
-        touch_modified(fs, inode);
-        fs.note_dirty(inode);
+        note_modified(fs, inode);
         stats::add(&fs.counters.bytes_written, written);
     }
     match error {
@@ -130,7 +129,7 @@ pub(crate) fn set_len(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
         return Err(Error::NotPermitted("the file is append-only"));
     }
     truncate::set_size(fs, inode, size)?;
-    touch_modified(fs, inode);
+    note_modified(fs, inode);
     Ok(())
 }
 
@@ -154,7 +153,15 @@ pub(crate) fn read_link(fs: &Fs, inode: &Arc<Inode>) -> Result<Vec<u8>> {
     Ok(target)
 }
 
-/// Sets modification and change time to now.
+/// Sets modification and change time to now, in an operation of its own: a checkpoint under way must neither miss the
+/// change nor take the inode off the list of dirty ones after it.
+pub(super) fn note_modified(fs: &Fs, inode: &Arc<Inode>) {
+    let _op = fs.start_op();
+    touch_modified(fs, inode);
+    fs.note_dirty(inode);
+}
+
+/// Sets modification and change time to now, inside an operation that notes the inode as dirty.
 pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
     let now = to_disk(fs.now());
     let mut tree = inode.tree.lock();

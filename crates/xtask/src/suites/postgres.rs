@@ -24,8 +24,8 @@ ask() { pg psql -h "$socket" -At -c "$1" postgres; }
 start
 bench -i -q -s "$3"
 bench -c 4 -j 2 -T "$4"
-# In the middle of the load, as a power cut of the server.
-bench -c 4 -j 2 -T "$4" >/dev/null 2>&1 &
+# In the middle of the load, as a power cut of the server. -n: pgbench would empty its history first.
+bench -n -c 4 -j 2 -T "$4" >/dev/null 2>&1 &
 sleep 3
 pg pg_ctl -D "$data" -m immediate stop >&2
 wait || true
