@@ -456,3 +456,52 @@ fn features_allow_sealed_files() {
         assert!(bytes == POOL[..100_000]);
     }
 }
+
+#[test]
+fn a_flipped_bit_in_a_cluster_that_still_decodes_is_found() {
+    let image = tools::mkfs(&["-O", "extra_attr,verity,compression"], 64 << 20);
+    let mut guest = Guest::new();
+    let compress = CompressDefaults {
+        log_cluster_size: 2,
+        ..CompressDefaults::default()
+    };
+    let file = Sealed {
+        path: "/sealed".to_owned(),
+        size: 100_000,
+        compress: Some(compress),
+        algorithm: 1,
+        block: 4096,
+        salt: String::new(),
+    };
+    guest.mount(image.path(), "");
+    command_all(&mut guest, &make(&file));
+    seal(&mut guest, &file);
+    guest.umount();
+    if guest.run().is_none() {
+        return;
+    }
+    let mut bytes = fs::read(image.path()).unwrap();
+    // The first bytes of a cluster are stored as they are, behind two headers.
+    let block = bytes
+        .chunks_mut(BLOCK_SIZE)
+        .find(|block| block[25..40].windows(8).any(|w| w == &POOL[..8]));
+    let block = block.expect("the file's first cluster is compressed");
+    let at = block[25..40]
+        .windows(8)
+        .position(|w| w == &POOL[..8])
+        .unwrap()
+        + 25;
+    block[at] ^= 1;
+    fs::write(image.path(), &bytes).unwrap();
+    let volume = open(image.path(), true);
+    let file = volume.open_file("/sealed").unwrap();
+    let mut page = [0; BLOCK_SIZE];
+    assert_found(file.read_at(0, &mut page), &file, 0);
+    for n in 3..file.metadata().len() / BLOCK {
+        file.read_at(n * BLOCK, &mut page).unwrap();
+        assert!(
+            page == POOL[(n * BLOCK) as usize..][..BLOCK_SIZE],
+            "block {n}"
+        );
+    }
+}
