@@ -202,6 +202,7 @@ impl MountOptions {
         }
         if self.untrusted {
             self.volume.read_only = true;
+            self.volume.untrusted = true;
         }
         Ok(self)
     }

@@ -209,11 +209,8 @@ impl Node {
 
     /// Opens a regular file. Of the options, only reading, writing and appending count.
     pub fn open(&self, options: &OpenOptions) -> Result<File> {
-        match self.file_type() {
-            FileType::Regular => Ok(File::new(self.open.clone(), options)),
-            FileType::Directory => Err(Error::IsADirectory),
-            _ => Err(Error::Invalid("not a regular file")),
-        }
+        file::check_open(&self.open.inode, options.may_write())?;
+        Ok(File::new(self.open.clone(), options))
     }
 
     /// The target of a symbolic link.

@@ -187,11 +187,7 @@ impl Volume {
             Err(Error::NotFound) if options.may_create() => self.create_file(path, options)?,
             Err(error) => return Err(error),
         };
-        match open.inode.file_type {
-            FileType::Regular => {}
-            FileType::Directory => return Err(Error::IsADirectory),
-            _ => return Err(Error::Invalid("not a regular file")),
-        }
+        file::check_open(&open.inode, options.may_write())?;
         if options.truncate {
             file::set_len(&self.fs, &open.inode, 0)?;
         }

@@ -19,6 +19,8 @@ const CHUNK: usize = 4 << 20;
 /// Longest target of a symbolic link.
 pub(crate) const LINK_MAX: u64 = 4095;
 
+const SEALED: Error = Error::NotPermitted("the file is sealed by fs-verity");
+
 /// Reads at `pos`; fewer bytes at the end of the file.
 pub(crate) fn read_at(
     fs: &Fs,
@@ -170,6 +172,15 @@ pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
     block.set_ctime(now);
 }
 
+/// Refuses to open what is no regular file, and a sealed one for writing.
+pub(crate) fn check_open(inode: &Inode, may_write: bool) -> Result<()> {
+    check_regular(inode)?;
+    if may_write && inode.seal.is_some() {
+        return Err(SEALED);
+    }
+    Ok(())
+}
+
 pub(crate) fn check_regular(inode: &Inode) -> Result<()> {
     match inode.file_type {
         FileType::Regular => Ok(()),
@@ -204,7 +215,7 @@ pub(crate) fn check_free(inode: &Inode) -> Result<()> {
     }
     let advise = tree.inode.advise();
     if advise.contains(Advise::VERITY) {
-        return Err(Error::NotPermitted("the file is sealed by fs-verity"));
+        return Err(SEALED);
     }
     if tree
         .inode

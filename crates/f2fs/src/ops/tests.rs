@@ -88,3 +88,33 @@ fn a_umask_counts_where_no_default_list_does() {
         assert_eq!(make(fs, &listed, &new).info().mode, with_list);
     }
 }
+
+#[test]
+fn a_volume_for_reading_forgets_inodes_too() {
+    const FILES: usize = 17_000;
+    let device = Arc::new(MemDevice::new(256 << 20));
+    let format = FormatOptions::new(256 << 20);
+    let device_of = || Arc::<MemDevice>::clone(&device);
+    let volume = Volume::create_on(device_of(), &format, &VolumeOptions::default()).unwrap();
+    let top = root(volume.fs()).unwrap().inode.clone();
+    for n in 0..FILES {
+        let name = n.to_string();
+        let new = NewFile {
+            file_type: FileType::Fifo,
+            name: name.as_bytes(),
+            ..DIR
+        };
+        make(volume.fs(), &top, &new);
+    }
+    drop(top);
+    volume.close().unwrap();
+    let options = VolumeOptions {
+        read_only: true,
+        ..VolumeOptions::default()
+    };
+    let volume = Volume::open_device(device_of(), &options).unwrap();
+    for n in 0..FILES {
+        assert_eq!(volume.metadata(format!("/{n}")).unwrap().links(), 1);
+    }
+    assert!(!volume.fs().inodes.is_large());
+}
