@@ -110,6 +110,17 @@ impl Run {
     }
 }
 
+/// What a power cut now would leave.
+fn assert_cut_is_counted(image: &Path) {
+    let copy = tools::blank(0);
+    std::fs::copy(image, copy.path()).unwrap();
+    testkit::fsck::assert_clean(copy.path());
+    let volume = open(&copy);
+    assert_counted(&volume);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(copy.path());
+}
+
 fn run(features: &str, seed: u64, steps: u64) {
     let image = tools::mkfs(&["-O", features], 96 << 20);
     let volume = open(&image);
@@ -137,6 +148,9 @@ fn run(features: &str, seed: u64, steps: u64) {
             run.volume().sync().unwrap();
             testkit::fsck::assert_clean(run.image.path());
             assert_counted(run.volume());
+        }
+        if n % 300 == 140 {
+            assert_cut_is_counted(run.image.path());
         }
         if n % 300 == 299 {
             run.reopen();
