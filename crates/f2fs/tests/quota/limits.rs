@@ -1,7 +1,7 @@
 //! Limits, and what a refused operation leaves.
 
 use super::*;
-use f2fs::{Error, QuotaLimits};
+use f2fs::{Error, Fallocate, QuotaLimits};
 use runtime::clock::StepClock;
 use std::sync::Arc;
 
@@ -210,4 +210,28 @@ fn limits_are_kept_and_changed() {
         volume.set_quota(QuotaKind::User, 1, &limits),
         Err(Error::ReadOnly(_))
     ));
+}
+
+#[test]
+fn reserving_ranges_is_limited_too() {
+    let image = made_by_mkfs();
+    let volume = open(&image);
+    limit_space(&volume, 7, 64 * KIB);
+    let file = create(&volume, "/a", 7, 7);
+    file.write_all_at(0, &[1; 5000]).unwrap();
+    let before = of(&volume, QuotaKind::User, 7);
+    let _scope = volume.enforce_quota();
+    let reserve = |range| file.fallocate(Fallocate::AllocateKeepSize, range);
+    assert!(is_refused(reserve(0..100 << 10)));
+    assert_eq!(of(&volume, QuotaKind::User, 7), before);
+    reserve(0..64 << 10).unwrap();
+    assert!(is_refused(file.write_all_at(64 << 10, &[1])));
+    // What is reserved was charged already.
+    file.write_all_at(0, &vec![2; 64 << 10]).unwrap();
+    file.fallocate(Fallocate::PunchHole, 0..8192).unwrap();
+    file.write_all_at(0, &[3; 8192]).unwrap();
+    assert_counted(&volume);
+    drop(file);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.path());
 }

@@ -119,7 +119,9 @@ fn assert_counted(volume: &Volume) {
 /// Runs Python under the kernel, with the volume at `/tmp/m`. What it prints.
 fn in_kernel(image: &Path, python: &str) -> Option<String> {
     let script = format!(
-        "set -e\nmkdir -p /tmp/m\nmount -t f2fs -o usrquota,grpquota,prjquota /dev/ubda /tmp/m\ncat >/tmp/s.py <<'PYTHON'\n{}\n{python}\nPYTHON\n\
+        "set -e\nmkdir -p /tmp/m\n\
+         mount -t f2fs -o usrquota,grpquota,prjquota /dev/ubda /tmp/m\n\
+         cat >/tmp/s.py <<'PYTHON'\n{}\n{python}\nPYTHON\n\
          python3 /tmp/s.py\nsync\numount /tmp/m\n",
         include_str!("quotactl.py")
     );

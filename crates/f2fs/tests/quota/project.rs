@@ -27,6 +27,8 @@ fn children_belong_to_the_project_and_strangers_stay_out() {
     assert!(is_refused(volume.rename("/p5/a", "/p6/a")));
     assert!(is_refused(volume.hard_link("/p5/a", "/p6/a")));
     assert!(is_refused(volume.rename("/free", "/p5/free")));
+    create(&volume, "/p6/c", 1, 1);
+    assert!(is_refused(volume.exchange("/p5/a", "/p6/c")));
     // Out of a project is allowed: the target does not pass anything on.
     volume.hard_link("/p5/a", "/linked").unwrap();
     volume.rename("/p5/a", "/p5/b").unwrap();

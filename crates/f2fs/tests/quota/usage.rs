@@ -1,12 +1,20 @@
 //! Random operations; the counts are compared with a walk, with `fsck.f2fs` and with the kernel.
 
 use super::*;
-use f2fs::{CompressAlgorithm, CompressDefaults, Special};
+use f2fs::{CompressAlgorithm, CompressDefaults, Fallocate, Special};
 use runtime::rng::Rng;
 
 const NAMES: u64 = 24;
 /// Ids that share blocks of the quota files, and ids that do not.
 const IDS: [u32; 7] = [0, 1, 2, 300, 70_000, 5_000_000, u32::MAX - 7];
+
+const WAYS: [Fallocate; 5] = [
+    Fallocate::Allocate,
+    Fallocate::PunchHole,
+    Fallocate::ZeroRange,
+    Fallocate::CollapseRange,
+    Fallocate::InsertRange,
+];
 
 struct Run {
     image: NamedTempFile,
@@ -41,7 +49,11 @@ impl Run {
         let bytes = vec![self.rng.below(256) as u8; self.rng.below(60_000) as usize];
         // A link that leads nowhere is in the way.
         if let Ok(file) = try_create(self.volume(), &name, uid, gid) {
-            file.write_all_at(pos, &bytes).unwrap();
+            match file.write_all_at(pos, &bytes) {
+                // Its compressed blocks were released.
+                Ok(()) | Err(f2fs::Error::NotPermitted(_)) => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
         }
     }
 
@@ -50,7 +62,7 @@ impl Run {
         let (name, other, id) = (self.name(), self.name(), self.id());
         let volume = self.volume.as_ref().unwrap();
         let rng = &mut self.rng;
-        let _may_miss = match rng.below(13) {
+        let _may_miss = match rng.below(17) {
             0..=3 => {
                 self.write();
                 Ok(())
@@ -70,7 +82,16 @@ impl Run {
             8 => volume.remove_file(&name),
             9 => volume.rename(&name, &other),
             10 => volume.hard_link(&name, &other),
-            11 => volume.symlink(
+            11 => {
+                let (at, len) = (4096 * rng.below(30), 4096 * (1 + rng.below(30)));
+                let what = WAYS[rng.below(WAYS.len() as u64) as usize];
+                volume
+                    .open_with(&name, &OpenOptions::new().write(true))
+                    .and_then(|file| file.fallocate(what, at..at + len))
+            }
+            12 => volume.release_blocks(&name).map(|_| ()),
+            13 => volume.reserve_blocks(&name).map(|_| ()),
+            14 => volume.symlink(
                 "x".repeat(rng.below(4000) as usize + 1),
                 &name,
                 owned(id, 2),
@@ -87,6 +108,17 @@ impl Run {
         testkit::fsck::assert_clean(self.image.path());
         self.volume = Some(open(&self.image));
     }
+}
+
+/// What a power cut now would leave.
+fn assert_cut_is_counted(image: &Path) {
+    let copy = tools::blank(0);
+    std::fs::copy(image, copy.path()).unwrap();
+    testkit::fsck::assert_clean(copy.path());
+    let volume = open(&copy);
+    assert_counted(&volume);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(copy.path());
 }
 
 fn run(features: &str, seed: u64, steps: u64) {
@@ -116,6 +148,9 @@ fn run(features: &str, seed: u64, steps: u64) {
             run.volume().sync().unwrap();
             testkit::fsck::assert_clean(run.image.path());
             assert_counted(run.volume());
+        }
+        if n % 300 == 140 {
+            assert_cut_is_counted(run.image.path());
         }
         if n % 300 == 299 {
             run.reopen();
@@ -196,6 +231,68 @@ fn an_unlinked_file_counts_until_it_is_freed() {
     testkit::fsck::assert_clean(copy.path());
     drop(file);
     assert_eq!(told(&volume, QuotaKind::User).get(&7), None);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.path());
+}
+
+/// New ids need room in the quota files, which a checkpoint has to find even on a full volume.
+#[test]
+fn a_full_volume_keeps_its_counts() {
+    let image = tools::mkfs(&ALL, 64 << 20);
+    let volume = open(&image);
+    let mut made = 0;
+    let is_full = |result: f2fs::Result<()>| match result {
+        Ok(()) => false,
+        Err(f2fs::Error::NoSpace) => true,
+        Err(error) => panic!("{error}"),
+    };
+    while !is_full(
+        try_create(&volume, &format!("/file{made}"), made * 1009, made)
+            .and_then(|file| file.write_all_at(0, &[1; 16_000])),
+    ) {
+        made += 1;
+        if made % 500 == 0 {
+            volume.sync().unwrap();
+        }
+    }
+    assert!(made > 500, "{made} files");
+    volume.sync().unwrap();
+    testkit::fsck::assert_clean(image.path());
+    assert_counted(&volume);
+    for n in (0..made).step_by(3) {
+        volume.remove_file(format!("/file{n}")).unwrap();
+    }
+    assert_counted(&volume);
+    assert_eq!(volume.quota_state(), f2fs::QuotaState::On);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.path());
+    assert_counted(&open(&image));
+}
+
+#[test]
+fn threads_lose_no_count() {
+    let image = made_by_mkfs();
+    let volume = open(&image);
+    std::thread::scope(|threads| {
+        for thread in 0..4u32 {
+            let volume = &volume;
+            threads.spawn(move || {
+                for n in 0..60u32 {
+                    let path = format!("/file{thread}-{}", n % 7);
+                    // All threads charge the same group, each its own user.
+                    let file = create(volume, &path, thread, 9);
+                    file.write_all_at(0, &vec![1; (n * 997) as usize]).unwrap();
+                    chown(volume, &path, n % 3).unwrap();
+                    match n % 5 {
+                        0 => volume.remove_file(&path).unwrap(),
+                        1 => volume.sync().unwrap(),
+                        _ => file.set_len(u64::from(n) * 300).unwrap(),
+                    }
+                }
+            });
+        }
+    });
+    assert_counted(&volume);
     volume.close().unwrap();
     testkit::fsck::assert_clean(image.path());
 }
