@@ -8,7 +8,7 @@ use crate::ops::attr::SetAttr;
 use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
 use crate::ops::privileges::{Privileges, kill_privileges};
-use crate::ops::{attr, file};
+use crate::ops::{attr, extents, file};
 use crate::sync::sync_file;
 use crate::verity::{self, VerityDigest};
 use pagecache::{ErrSeqCursor, Readahead};
@@ -162,11 +162,15 @@ impl File {
         iomap::seek_hole(&DataOps::new(&self.open.fs, &self.open.inode), pos)
     }
 
-    /// Where the file's bytes lie; holes are left out.
+    /// Where the file's bytes lie, space reserved behind its end too; holes are left out.
     pub fn extents(&self) -> Result<Vec<iomap::Extent>> {
-        let _shared = self.open.inode.rwsem.read();
-        let inode = &self.open.inode;
-        iomap::fiemap(&DataOps::new(&self.open.fs, inode), 0..inode.size())
+        extents::extents(&self.open.fs, &self.open.inode)
+    }
+
+    /// The block of the volume that holds one of the file's blocks; None if none does on its own: in holes, reserved
+    /// space, compressed clusters, files kept in their inode. What is dirty is written first.
+    pub fn block_address(&self, file_block: u64) -> Result<Option<u32>> {
+        extents::bmap(&self.open.fs, &self.open.inode, file_block)
     }
 }
 

@@ -109,6 +109,22 @@ pub(super) fn cluster_slots(
     }
 }
 
+/// The block behind one slot, if it names one of its own.
+pub(crate) fn block_of(ops: &DataOps<'_>, tree: &mut Tree, block: u64) -> Result<Option<u32>> {
+    let size = ops.inode.clusters().map_or(1, |c| c.blocks);
+    let first = block / size * size;
+    let Span::Slots(slots) = tree.slots(ops.fs, first, size as usize)? else {
+        return Ok(None);
+    };
+    if size > 1 && ClusterSlots::classify(&slots)? != ClusterSlots::Raw {
+        return Ok(None);
+    }
+    match Slot::from_raw(slots[(block - first) as usize]).block() {
+        Some(addr) => Ok(Some(ops.fs.meta.geometry.main_addr(addr.get())?.get())),
+        None => Ok(None),
+    }
+}
+
 /// Slots that are raw: holes, reserved blocks, or a run of blocks that lie together.
 fn map_raw(
     ops: &DataOps<'_>,

@@ -12,6 +12,7 @@
 //! | [`privileges`] | set-id bits and capabilities that end |
 //! | [`fileattr`] | the system's word of flags |
 //! | [`access_time`] | when reading changes it |
+//! | [`extents`] | where the bytes of files lie |
 //! | [`compress`] | what compression saved; files in the other form |
 //! | [`handle`] | an inode that stays while it is open |
 
@@ -19,6 +20,7 @@ pub(crate) mod access_time;
 pub(crate) mod attr;
 pub(crate) mod compress;
 pub(crate) mod exchange;
+pub(crate) mod extents;
 pub(crate) mod fallocate;
 pub(crate) mod file;
 pub(crate) mod fileattr;

@@ -289,6 +289,28 @@ def attempt(number, what, *args):
     answer.append("%s errno=%d" % (number, result))
 
 
+def extents(number, path):
+    if number == "0":
+        answer.append("== extents")
+    fd = os.open(at(path), os.O_RDONLY)
+    count, out = 400, []
+    asked = bytearray(struct.pack("<QQIIII", 0, 2 ** 64 - 1, 1, 0, count, 0) + bytes(56 * count))
+    fcntl.ioctl(fd, 0xC020660B, asked, True)
+    for n in range(struct.unpack_from("<I", asked, 20)[0]):
+        start, place, length, flags = struct.unpack_from("<QQQ16xI", asked, 32 + 56 * n)
+        kind = "inline" if flags & 0x200 else "reserved" if flags & 0x800 else "compressed" if flags & 8 else place
+        last = out[-1] if out else [0, 0, 0]
+        follows = last[2] + last[1] if isinstance(kind, int) and isinstance(last[2], int) else last[2]
+        if last[0] + last[1] == start and follows == kind:
+            last[1] += length
+        else:
+            out.append([start, length, kind])
+    blocks = [struct.unpack("<I", fcntl.ioctl(fd, 1, struct.pack("<I", n)))[0] for n in range(0, 200, 7)]
+    os.close(fd)
+    answer.append("%s path=%s extents=%s blocks=%s" % (
+        number, path, ",".join("%d+%d:%s" % tuple(e) for e in out), ",".join(map(str, blocks))))
+
+
 def rename_exchange(a, b):
     check(libc.renameat2(-100, at(a), -100, at(b), 2))
 
@@ -319,7 +341,7 @@ COMMANDS = {
     "gc": lambda: ioctl("/", 0x4004F506, struct.pack("<I", 1), os.O_RDONLY),
     "shutdown": lambda how: ioctl("/", 0x8004587D, struct.pack("<I", int(how)), os.O_RDONLY),
     "fsync": lambda path: with_file(path, os.fsync), "sync": os.sync, "dropcaches": drop_caches,
-    "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails, "attempt": attempt,
+    "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails, "attempt": attempt, "extents": extents,
 }
 
 

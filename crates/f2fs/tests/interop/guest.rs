@@ -58,7 +58,7 @@ impl<'a> Guest<'a> {
         self.then("manifest m")
     }
 
-    /// Takes the answers to the `attempt` commands as one more manifest: the field `errno` of each number.
+    /// Takes the answers to the `attempt` or `extents` commands as one more manifest: the fields of each number.
     pub(crate) fn attempts(&mut self) -> &mut Self {
         self.manifests += 1;
         self

@@ -6,7 +6,9 @@ use crate::manifest::Manifest;
 use crate::ops::{Model, Op, apply_all, command_all};
 use crate::parity::fresh_volume;
 use crate::pool::NOISE;
-use f2fs::{CompressAlgorithm, CompressDefaults, CompressMode, Volume, VolumeOptions};
+use f2fs::{
+    CompressAlgorithm, CompressDefaults, CompressMode, Fallocate, IomapKind, Volume, VolumeOptions,
+};
 use testkit::fsck;
 
 /// What is done with a compressed file. The names are those of the guest's commands.
@@ -128,6 +130,112 @@ fn check_saved(seen: &Manifest, turn: usize, side: &str) {
             assert!(!compression.ends_with(":0"), "{side}: {path} {compression}");
         }
     }
+}
+
+/// Files of every kind of extent.
+fn mapped(top: &str) -> (Vec<Op>, Vec<String>) {
+    let name = |name: &str| format!("{top}/{name}");
+    let write = |file: &str, pos, len, source| Op::Write {
+        path: name(file),
+        pos,
+        len,
+        source,
+    };
+    let space = |file: &str, what, pos, len| Op::Fallocate {
+        path: name(file),
+        what,
+        pos,
+        len,
+    };
+    let pressed = CompressDefaults {
+        log_cluster_size: 2,
+        ..CompressDefaults::default()
+    };
+    let mut ops = vec![Op::Mkdir(top.into(), 0o755)];
+    for file in ["inline", "reserved", "written", "punched", "kept", "hole"] {
+        ops.push(Op::Create(name(file), None));
+    }
+    for file in ["pressed", "end", "gaps"] {
+        ops.push(Op::Create(name(file), Some(pressed)));
+    }
+    ops.extend([
+        write("inline", 0, 100, 0),
+        space("reserved", Fallocate::Allocate, 0, 400_000),
+        space("written", Fallocate::Allocate, 0, 400_000),
+        write("written", 20_480, 40_960, 0),
+        write("punched", 0, 409_600, 0),
+        space("punched", Fallocate::PunchHole, 40_960, 81_920),
+        space("punched", Fallocate::ZeroRange, 200_704, 98_304),
+        write("kept", 0, 300_000, 0),
+        space("kept", Fallocate::AllocateKeepSize, 0, 600_000),
+        write("hole", 262_144, 1, 0),
+        Op::Truncate(name("hole"), 1 << 20),
+        write("pressed", 0, 300_000, 0),
+        write("end", 0, 30_000, NOISE.start),
+        write("gaps", 65_536, 65_536, 0),
+        space("gaps", Fallocate::Allocate, 0, 200_000),
+    ]);
+    let files = ops.iter().filter_map(|op| match op {
+        Op::Create(path, _) => Some(path.clone()),
+        _ => None,
+    });
+    let files = files.collect();
+    (ops, files)
+}
+
+/// One file's extents in the words of the guest's answer.
+fn extents(volume: &Volume, path: &str) -> (String, String) {
+    let file = volume.open_file(path).unwrap();
+    let extents = file.extents().unwrap().into_iter().map(|extent| {
+        let kind = match extent.kind {
+            IomapKind::Mapped(at) => at.to_string(),
+            IomapKind::Delalloc => "reserved".to_owned(),
+            IomapKind::Compressed => "compressed".to_owned(),
+            IomapKind::Inline => "inline".to_owned(),
+            IomapKind::Hole => "hole".to_owned(),
+        };
+        format!("{}+{}:{kind}", extent.pos, extent.len)
+    });
+    let extents: Vec<_> = extents.collect();
+    let blocks = (0..200).step_by(7).map(|block| {
+        let address = file.block_address(block).unwrap();
+        address.unwrap_or(0).to_string()
+    });
+    (extents.join(","), blocks.collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn both_sides_report_the_same_extents() {
+    let (image, volume) = fresh_volume(64 << 20);
+    let mut guest = Guest::new();
+    guest.mount(image.path(), "");
+    let (ops, mut files) = mapped("/e");
+    apply_all(&volume, &ops);
+    let (ops, theirs) = mapped("/k");
+    command_all(&mut guest, &ops);
+    guest.then("sync");
+    files.extend(theirs);
+    for (n, path) in files.iter().enumerate() {
+        guest.then(format!("extents {n} {path}"));
+    }
+    volume.close().unwrap();
+    guest.attempts().umount();
+    let Some(manifests) = guest.run() else { return };
+    fsck::assert_clean(image.path());
+    let options = VolumeOptions {
+        read_only: true,
+        ..VolumeOptions::default()
+    };
+    let volume = Volume::open(image.path(), &options).unwrap();
+    let mut differences = Vec::new();
+    for (n, path) in files.iter().enumerate() {
+        let field = |name| manifests[0].field(&n.to_string(), name).to_owned();
+        let (ours, theirs) = (extents(&volume, path), (field("extents"), field("blocks")));
+        if ours != theirs {
+            differences.push(format!("{path}: {ours:?}, the kernel {theirs:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// What the verbs are tried on.
