@@ -125,3 +125,65 @@ fn threads_share_a_volume() {
     }
     common::assert_content(&volume, "/shared", &shared);
 }
+
+/// Numbers of inodes that never reached the volume are handed out again at once, while their last owner may still be
+/// on its way out.
+#[test]
+fn files_that_come_and_go_do_not_take_each_others_numbers() {
+    let (image, volume) = volume_with(128 << 20, None, &VolumeOptions::default());
+    let create = OpenOptions::new().write(true).create_new(true);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (volume, create) = (&volume, &create);
+            scope.spawn(move || {
+                let dir = format!("/dir{thread}");
+                volume.create_dir(&dir, Owner::root(0o755)).unwrap();
+                for n in 0..4000 {
+                    let name = format!("{dir}/file{}", n % 7);
+                    let file = volume.open_with(&name, create).unwrap();
+                    file.write_all_at(0, &pattern(100, n)).unwrap();
+                    if n % 3 == 0 {
+                        drop(file); // The removal frees it, otherwise the last handle.
+                        volume.remove_file(&name).unwrap();
+                    } else {
+                        volume.remove_file(&name).unwrap();
+                        drop(file);
+                    }
+                }
+            });
+        }
+    });
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.path());
+}
+
+/// A sync that waits for another thread's checkpoint must not take that for its own.
+#[test]
+fn what_a_sync_promised_is_on_the_volume() {
+    let (image, volume) = volume_with(64 << 20, None, &VolumeOptions::default());
+    // Syncs go on together; the image is copied when none is under way.
+    let syncs = std::sync::RwLock::new(());
+    let options = OpenOptions::new().write(true).create(true);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (volume, image, syncs, options) = (&volume, &image, &syncs, &options);
+            scope.spawn(move || {
+                for n in 0..60 {
+                    let name = format!("/file{thread}_{n}");
+                    let bytes = pattern(20_000, n);
+                    {
+                        let _shared = syncs.read().unwrap();
+                        let file = volume.open_with(&name, options).unwrap();
+                        file.write_all_at(0, &bytes).unwrap();
+                        file.sync_all().unwrap();
+                    }
+                    let _alone = syncs.write().unwrap();
+                    let copy = tempfile::NamedTempFile::new().unwrap();
+                    std::fs::copy(image.path(), copy.path()).unwrap();
+                    let then = common::reopen(&copy);
+                    common::assert_content(&then, &name, &bytes);
+                }
+            });
+        }
+    });
+}
