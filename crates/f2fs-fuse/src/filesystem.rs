@@ -33,6 +33,8 @@ const TTL: Duration = Duration::from_hours(24);
 const MAX_WRITE: u32 = 1 << 20;
 /// Requests that the kernel may have waiting in the background (readahead, direct I/O).
 const MAX_BACKGROUND: u16 = 64;
+/// Bytes of a block, which a mount on a block device has too.
+const BLOCK_BYTES: u64 = 4096;
 /// Bytes copied at once by `copy_file_range`.
 const COPY_CHUNK: usize = 1 << 20;
 
@@ -923,8 +925,19 @@ impl Filesystem for F2fsFilesystem {
         }
     }
 
-    fn bmap(&self, _req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: ReplyBmap) {
-        reply.error(Errno::ENOSYS);
+    fn bmap(&self, _req: &Request, ino: INodeNo, blocksize: u32, idx: u64, reply: ReplyBmap) {
+        let block = self.serve("bmap", || {
+            if u64::from(blocksize) != BLOCK_BYTES {
+                return Err(Errno::EINVAL);
+            }
+            let node = self.nodes.get(ino)?;
+            let address = node.block_address(idx).map_err(|e| errno(&e))?;
+            Ok(address.unwrap_or(0))
+        });
+        match block {
+            Ok(block) => reply.bmap(block.into()),
+            Err(error) => reply.error(error),
+        }
     }
 }
 

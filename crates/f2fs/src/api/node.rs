@@ -12,7 +12,7 @@ use crate::ops::exchange::exchange;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Name, Remove, RenameTo};
 use crate::ops::privileges::{Privileges, kill_privileges};
-use crate::ops::{compress, file, fileattr, path, tmpfile};
+use crate::ops::{compress, extents, file, fileattr, path, tmpfile};
 use crate::xattr::SetXattr;
 use f2fs_format::{CompressAlgorithm, FileType, InodeFlags};
 
@@ -211,6 +211,12 @@ impl Node {
     pub fn open(&self, options: &OpenOptions) -> Result<File> {
         file::check_open(&self.open.inode, options.may_write())?;
         Ok(File::new(self.open.clone(), options))
+    }
+
+    /// The block of the volume that holds a block of a regular file (`FIBMAP`); None for a hole and for bytes that
+    /// have no block of their own.
+    pub fn block_address(&self, block: u64) -> Result<Option<u32>> {
+        extents::bmap(&self.open.fs, &self.open.inode, block)
     }
 
     /// The target of a symbolic link.
