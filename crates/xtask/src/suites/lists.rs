@@ -84,7 +84,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "build",
-        what: "cargo builds and runs a project",
+        what: "cargo builds a project, again only what changed",
         run: build::run,
     },
 ];

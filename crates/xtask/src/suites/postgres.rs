@@ -8,18 +8,18 @@ use std::time::Duration;
 /// $1 the volume, $2 a folder outside it, $3 scale, $4 seconds of load.
 const WORK: &str = r#"
 bin="$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)"
-run() { setpriv --reuid=postgres --regid=postgres --clear-groups -- env -C "$2" "PATH=$bin:$PATH" "${@:3}"; }
-pg() { run x "$data_parent" "$@"; }
-data_parent="$1/postgres" data="$1/postgres/data" socket="$2"
-mkdir "$data_parent" && chown postgres:postgres "$data_parent" "$socket"
+home="$1/postgres" data="$1/postgres/data" socket="$2"
+pg() { setpriv --reuid=postgres --regid=postgres --clear-groups env -C "$home" "PATH=$bin:$PATH" "$@"; }
+mkdir "$home" && chown postgres:postgres "$home" "$socket"
 stop() { pg pg_ctl -D "$data" -m immediate stop >/dev/null 2>&1 || true; }
 trap stop EXIT
 pg initdb -k -D "$data" >&2
 start() {
-  pg pg_ctl -D "$data" -l "$data_parent/log" -w -t 120 \
+  pg pg_ctl -D "$data" -l "$home/log" -w -t 120 \
     -o "-c listen_addresses='' -c unix_socket_directories=$socket -c checkpoint_timeout=30s -c max_wal_size=64MB" start >&2
 }
-bench() { pg pgbench -h "$socket" "$@" postgres >&2; }
+# Without -n each run would empty the history.
+bench() { pg pgbench -n -h "$socket" "$@" postgres >&2; }
 ask() { pg psql -h "$socket" -At -c "$1" postgres; }
 start
 bench -i -q -s "$3"
@@ -36,7 +36,7 @@ sums="$(ask 'SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(d
 [ "$sums" = t ]
 ask 'VACUUM FULL' >&2
 ask 'REINDEX DATABASE postgres' >&2
-pg pg_dump -h "$socket" -f "$data_parent/dump" postgres
+pg pg_dump -h "$socket" -f "$home/dump" postgres
 count="$(ask 'SELECT count(*) FROM pgbench_history')"
 pg pg_ctl -D "$data" -m fast stop >&2
 pg pg_checksums --check -D "$data" >&2
