@@ -65,6 +65,7 @@ pub(crate) fn mount(
             _ => format!("cannot be mounted: {errno}"),
         },
     })?;
+    widen_readahead(point);
     let access = match (options.volume.read_only, source_is_block && is_device) {
         (true, _) => Access::ReadOnly,
         (false, true) => Access::ReadWriteClaimed,
@@ -159,7 +160,7 @@ pub(crate) fn abandon(point: &Path) {
 }
 
 /// Lets the kernel read further ahead than its default of 128 KiB.
-pub(crate) fn widen_readahead(point: &Path) {
+fn widen_readahead(point: &Path) {
     let Ok(Some(mount)) = mounts::at(point) else {
         return;
     };

@@ -15,6 +15,7 @@
 //! | [`attr`] | attributes and errors in FUSE's words |
 //! | [`listing`] | directories in FUSE's words |
 //! | [`ioctl`] | the ioctls of `chattr` and `f2fs_io` |
+//! | [`lockin`] | what an untrusted volume's process gives up |
 //! | [`commit`] | a checkpoint every so often |
 //!
 //! # Locking
@@ -29,6 +30,7 @@ mod filesystem;
 mod fuseblk;
 mod ioctl;
 mod listing;
+mod lockin;
 mod mounts;
 mod nodes;
 pub mod options;
@@ -37,4 +39,4 @@ mod umount;
 
 pub use options::{MountOptions, OptionError};
 pub use session::{MountError, Mounted, mount};
-pub use umount::{Umount, UmountError, umount};
+pub use umount::{Umount, UmountError, take_away_dead, umount};

@@ -7,6 +7,7 @@
 use crate::commit::Commits;
 use crate::filesystem::F2fsFilesystem;
 use crate::fuseblk::{self, BlockMount};
+use crate::lockin::{self, Unmounter};
 use crate::mounts;
 use crate::options::MountOptions;
 use blockdev::{Access, FileDevice};
@@ -64,6 +65,7 @@ pub struct Mounted {
     volume: Arc<Volume>,
     point: PathBuf,
     commits: Option<Commits>,
+    unmounter: Option<Unmounter>,
 }
 
 /// Mounts the volume in `image` at `point`.
@@ -76,9 +78,15 @@ pub fn mount(image: &Path, point: &Path, options: MountOptions) -> Result<Mounte
         .canonicalize()
         .map_err(|e| f2fs::Error::Open(image.display().to_string(), e.into()))?;
     let is_root = rustix::process::geteuid().is_root();
+    // Best effort: memory that this process needs to write back must not wait for its own writeback.
+    let _ = rustix::process::configure_io_flusher_behavior(true);
     let notifier = Arc::new(OnceLock::new());
     let interval = (!options.volume.read_only).then_some(options.commit);
-    let (session, volume) = if is_root {
+    let Served {
+        session,
+        volume,
+        unmounter,
+    } = if is_root {
         mount_as_root(&image, &point, options, &notifier)?
     } else {
         mount_as_user(&image, &point, options, &notifier)?
@@ -93,7 +101,15 @@ pub fn mount(image: &Path, point: &Path, options: MountOptions) -> Result<Mounte
         volume,
         point,
         commits,
+        unmounter,
     })
+}
+
+/// What came of mounting.
+struct Served {
+    session: Session<F2fsFilesystem>,
+    volume: Arc<Volume>,
+    unmounter: Option<Unmounter>,
 }
 
 /// The mount point as an absolute path, if it is a directory that nothing is mounted on.
@@ -130,17 +146,22 @@ fn mount_as_root(
     point: &Path,
     options: MountOptions,
     notifier: &Arc<OnceLock<Notifier>>,
-) -> Result<(Session<F2fsFilesystem>, Arc<Volume>), MountError> {
+) -> Result<Served, MountError> {
     let BlockMount { fuse, access } = fuseblk::mount(image, point, &options)?;
     let opened = (|| {
-        let volume = open_volume(image, access, &options)?;
+        let device = open_device(image, access, &options)?;
+        let unmounter = shut_in_if_asked(point, &options)?;
+        let volume = open_volume(device, &options)?;
         let config = config(&options);
         let filesystem = F2fsFilesystem::new(Arc::clone(&volume), options, Arc::clone(notifier))?;
         let acl = config.acl;
         let session = Session::from_fd(filesystem, fuse, acl, config)
             .map_err(|e| MountError::system("FUSE handshake", e))?;
-        fuseblk::widen_readahead(point);
-        Ok((session, volume))
+        Ok(Served {
+            session,
+            volume,
+            unmounter,
+        })
     })();
     if opened.is_err() {
         fuseblk::abandon(point);
@@ -153,28 +174,47 @@ fn mount_as_user(
     point: &Path,
     options: MountOptions,
     notifier: &Arc<OnceLock<Notifier>>,
-) -> Result<(Session<F2fsFilesystem>, Arc<Volume>), MountError> {
+) -> Result<Served, MountError> {
     let access = if options.volume.read_only {
         Access::ReadOnly
     } else {
         Access::ReadWrite
     };
-    let volume = open_volume(image, access, &options)?;
+    let volume = open_volume(open_device(image, access, &options)?, &options)?;
     let mut config = config(&options);
     config.mount_options = user_options(image, &options);
+    let untrusted = options.clone();
     let filesystem = F2fsFilesystem::new(Arc::clone(&volume), options, Arc::clone(notifier))?;
     let session = Session::new(filesystem, point, &config)
         .map_err(|e| MountError::system("mounting through fusermount3", e))?;
-    Ok((session, volume))
+    // The mount helper had to run first; threads that decode clusters are there already.
+    let unmounter = shut_in_if_asked(point, &untrusted)?;
+    Ok(Served {
+        session,
+        volume,
+        unmounter,
+    })
 }
 
-fn open_volume(
+fn shut_in_if_asked(point: &Path, options: &MountOptions) -> Result<Option<Unmounter>, MountError> {
+    if !options.untrusted {
+        return Ok(None);
+    }
+    let unmounter = Unmounter::start(point)?;
+    lockin::shut_in(options)?;
+    Ok(Some(unmounter))
+}
+
+fn open_device(
     image: &Path,
     access: Access,
     options: &MountOptions,
-) -> Result<Arc<Volume>, MountError> {
-    let device = FileDevice::open(image, access, options.volume.device_threads)
-        .map_err(|e| f2fs::Error::Open(image.display().to_string(), e.into()))?;
+) -> Result<FileDevice, MountError> {
+    let device = FileDevice::open(image, access, options.volume.device_threads);
+    Ok(device.map_err(|e| f2fs::Error::Open(image.display().to_string(), e.into()))?)
+}
+
+fn open_volume(device: FileDevice, options: &MountOptions) -> Result<Arc<Volume>, MountError> {
     let volume = Volume::open_device(Arc::new(device), &options.volume)?;
     Ok(Arc::new(volume))
 }
@@ -234,6 +274,7 @@ impl Mounted {
             volume,
             point,
             commits,
+            unmounter: _unmounter,
         } = self;
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|e| MountError::system("signal handlers", e))?;
@@ -264,21 +305,22 @@ fn wait_for_signal(signals: &mut Signals, volume: &Arc<Volume>, point: &Path) {
         return; // The mount has ended.
     }
     tracing::info!(point = %point.display(), "a signal ends the mount");
-    detach(point);
-    let rest = Arc::clone(volume);
-    let point = point.to_owned();
+    if !detach(point) {
+        close_under_users(volume, point);
+    }
+    let (rest, at) = (Arc::clone(volume), point.to_owned());
     let _ = std::thread::Builder::new()
         .name("grace".to_owned())
         .spawn(move || {
             std::thread::sleep(SIGNAL_GRACE);
-            close_under_users(&rest, &point);
+            close_under_users(&rest, &at);
         });
     if signals.forever().next().is_some() {
-        close_under_users(volume, Path::new("mount"));
+        close_under_users(volume, point);
     }
 }
 
-fn close_under_users(volume: &Volume, point: &Path) {
+fn close_under_users(volume: &Volume, point: &Path) -> ! {
     let code = match volume.finish() {
         Ok(()) => 0,
         Err(error) => {
@@ -289,22 +331,17 @@ fn close_under_users(volume: &Volume, point: &Path) {
     std::process::exit(code);
 }
 
-/// Takes the mount out of the tree; it ends with its last user.
-fn detach(point: &Path) {
+/// Takes the mount out of the tree; it ends with its last user. Whether that could be done: a process that gave up its
+/// privileges cannot.
+fn detach(point: &Path) -> bool {
     use rustix::mount::{UnmountFlags, unmount};
     if rustix::process::geteuid().is_root() {
-        if unmount(point, UnmountFlags::empty()).is_err()
-            && let Err(error) = unmount(point, UnmountFlags::DETACH)
-        {
-            tracing::error!(point = %point.display(), %error, "unmounting");
-        }
-        return;
+        return unmount(point, UnmountFlags::empty()).is_ok()
+            || unmount(point, UnmountFlags::DETACH).is_ok();
     }
     let status = Command::new("fusermount3")
         .args(["-u", "-z", "--"])
         .arg(point)
         .status();
-    if !status.is_ok_and(|status| status.success()) {
-        tracing::error!(point = %point.display(), "fusermount3 could not unmount");
-    }
+    status.is_ok_and(|status| status.success())
 }

@@ -58,6 +58,15 @@ pub fn umount(point: &Path, how: &Umount) -> Result<(), UmountError> {
     }
 }
 
+/// Unmounts what is mounted at `point` if its process is gone.
+pub fn take_away_dead(point: &Path) -> Result<(), UmountError> {
+    let entry = find(point)?;
+    if is_dead(&entry.point) {
+        detach(&entry.point, true)?;
+    }
+    Ok(())
+}
+
 fn detach(point: &Path, lazy: bool) -> Result<(), UmountError> {
     if !rustix::process::geteuid().is_root() {
         return fusermount(point, lazy);

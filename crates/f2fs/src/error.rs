@@ -151,9 +151,7 @@ impl Error {
         let errno = match self {
             Self::Open(_, error) => return error.errno.unwrap_or(Errno::BUSY.raw_os_error()),
             Self::Corrupt(_) | Self::Inconsistent(_) => Errno::UCLEAN,
-            Self::Device(_) | Self::Cluster { .. } | Self::Verity { .. } | Self::Shutdown(_) => {
-                Errno::IO
-            }
+            Self::Device(_) | Self::Cluster { .. } | Self::Verity { .. } => Errno::IO,
             Self::NoSpace => Errno::NOSPC,
             Self::QuotaExceeded => Errno::DQUOT,
             Self::CrossesProjects => Errno::XDEV,
@@ -174,7 +172,7 @@ impl Error {
             Self::NoAttribute | Self::NotCompressed => Errno::NODATA,
             Self::NoKey => Errno::NOKEY,
             Self::Unsupported(_) => Errno::OPNOTSUPP,
-            Self::ReadOnly(_) => Errno::ROFS,
+            Self::ReadOnly(_) | Self::Shutdown(_) => Errno::ROFS,
             Self::Resources(_) => Errno::NOMEM,
         };
         errno.raw_os_error()

@@ -9,7 +9,7 @@ use crate::log;
 use clap::Args;
 use f2fs_fuse::{MountError, MountOptions};
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -50,7 +50,8 @@ impl Mount {
             return self.serve(options, || Ok(()));
         }
         if self.detached {
-            return self.serve(options, || self.detach());
+            let null = self.start_log()?;
+            return self.serve(options, || detach(&null));
         }
         for warning in &options.warnings {
             crate::errors::complain(format_args!("f2fs: {warning}"));
@@ -83,8 +84,8 @@ impl Mount {
         }
     }
 
-    /// Cuts the ties to whoever started the command, after telling it that all went well.
-    fn detach(&self) -> Result<()> {
+    /// Opens what the process in the background writes to; after mounting it may open nothing any more.
+    fn start_log(&self) -> Result<File> {
         match &self.log {
             Some(path) => {
                 let file = OpenOptions::new().create(true).append(true).open(path);
@@ -92,18 +93,23 @@ impl Mount {
             }
             None => log::to_system(),
         }
-        println!("{READY}");
-        std::io::stdout().flush()?;
         let null = Path::new("/dev/null");
         let file = OpenOptions::new().read(true).write(true).open(null);
-        let file = file.at(null)?;
-        // The session's own, so that no terminal's end ends it. It fails for a leader, which needs none.
-        let _ = rustix::process::setsid();
-        std::env::set_current_dir("/").at(Path::new("/"))?;
-        rustix::stdio::dup2_stdin(&file).at(null)?;
-        rustix::stdio::dup2_stdout(&file).at(null)?;
-        rustix::stdio::dup2_stderr(&file).at(null)
+        file.at(null)
     }
+}
+
+/// Cuts the ties to whoever started the command, after telling it that all went well.
+fn detach(null: &File) -> Result<()> {
+    println!("{READY}");
+    std::io::stdout().flush()?;
+    // The session's own, so that no terminal's end ends it. It fails for a leader, which needs none.
+    let _ = rustix::process::setsid();
+    std::env::set_current_dir("/").at(Path::new("/"))?;
+    let at = Path::new("/dev/null");
+    rustix::stdio::dup2_stdin(null).at(at)?;
+    rustix::stdio::dup2_stdout(null).at(at)?;
+    rustix::stdio::dup2_stderr(null).at(at)
 }
 
 /// Starts this command again in the background and waits until it has mounted, or failed.

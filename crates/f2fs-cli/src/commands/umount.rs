@@ -2,6 +2,7 @@
 
 use crate::errors::{Failure, Result};
 use clap::Args;
+use f2fs_fuse::UmountError;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,10 +19,22 @@ pub(crate) struct Umount {
     /// How long to wait for the last checkpoint
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     wait: u64,
+    /// Wait for the end of standard input, then take the mount away if its process is gone
+    #[arg(long, hide = true)]
+    when_closed: bool,
 }
 
 impl Umount {
     pub(crate) fn run(&self) -> Result<()> {
+        if self.when_closed {
+            // A session of its own: signals to the mount's process group are not for this one.
+            let _ = rustix::process::setsid();
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            return match f2fs_fuse::take_away_dead(&self.point) {
+                Ok(()) | Err(UmountError::NotMounted(_)) => Ok(()),
+                Err(error) => Err(Failure::failed(error.to_string())),
+            };
+        }
         let how = f2fs_fuse::Umount {
             lazy: self.lazy,
             wait: Duration::from_secs(self.wait),
