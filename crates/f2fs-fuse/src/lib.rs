@@ -10,9 +10,11 @@
 //! | [`session`] | mounts, serves, ends in a checkpoint |
 //! | [`fuseblk`] | root's mounts: sync(2) reaches the volume and umount(2) waits for it |
 //! | [`mod@umount`] | ends a mount from outside |
-//! | [`filesystem`] | the operations of FUSE, each a few lines |
+//! | [`dispatch`] | the operations of FUSE, each a few lines |
+//! | [`filesystem`] | what they work with, and what takes more |
 //! | [`nodes`], [`files`] | what the kernel knows and holds open |
-//! | [`attr`] | attributes and errors in FUSE's words |
+//! | [`answer`], [`attr`] | answers, attributes and errors in FUSE's words |
+//! | [`words`] | numbers of system calls in the engine's |
 //! | [`listing`] | directories in FUSE's words |
 //! | [`ioctl`] | the ioctls of `chattr` and `f2fs_io` |
 //! | [`lockin`] | what an untrusted volume's process gives up |
@@ -23,8 +25,10 @@
 //! locked. All other locks are the engine's.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod attr;
 mod commit;
+mod dispatch;
 mod files;
 mod filesystem;
 mod fuseblk;
@@ -36,6 +40,7 @@ mod nodes;
 pub mod options;
 mod session;
 mod umount;
+mod words;
 
 pub use options::{MountOptions, OptionError};
 pub use session::{MountError, Mounted, mount};

@@ -40,7 +40,8 @@ pub enum Error {
         /// What the codec says.
         source: CodecError,
     },
-    /// Bytes of a file sealed by fs-verity, or of what it is checked against, are not what they were when it was sealed.
+    /// Bytes of a file sealed by fs-verity, or of what it is checked against, are not what they were when it was
+    /// sealed.
     #[error("inode {ino}, block {block}: fs-verity: {reason}")]
     Verity {
         /// The file.

@@ -2,8 +2,9 @@
 //! other form (kernel: `release_compress_blocks`, `reserve_compress_blocks`, `f2fs_ioc_compress_file`).
 //!
 //! # On disk
-//! A compressed cluster of `n` data blocks counts as whole: its first slot and the reserved ones behind its blocks count
-//! one each. Released, these reserved slots are holes and the first slot no longer counts; a flag of the inode says so.
+//! A compressed cluster of `n` data blocks counts as whole: its first slot and the reserved ones behind its blocks
+//! count one each. Released, these reserved slots are holes and the first slot no longer counts; a flag of the inode
+//! says so.
 //!
 //! # Locking
 //! The caller holds the inode's lock exclusively.

@@ -1,5 +1,6 @@
-//! What the kernel's ioctls for compressed files do, with their errors: `F2FS_IOC_{GET,RELEASE,RESERVE}_COMPRESS_BLOCKS`,
-//! `F2FS_IOC_{GET,SET}_COMPRESS_OPTION`, `F2FS_IOC_{COMPRESS,DECOMPRESS}_FILE`.
+//! What the kernel's ioctls for compressed files do, with their errors:
+//! `F2FS_IOC_{GET,RELEASE,RESERVE}_COMPRESS_BLOCKS`, `F2FS_IOC_{GET,SET}_COMPRESS_OPTION`,
+//! `F2FS_IOC_{COMPRESS,DECOMPRESS}_FILE`.
 //!
 //! Files are rewritten window by window; others read and write them in between.
 

@@ -15,8 +15,8 @@ stop() { pg pg_ctl -D "$data" -m immediate stop >/dev/null 2>&1 || true; }
 trap stop EXIT
 pg initdb -k -D "$data" >&2
 start() {
-  pg pg_ctl -D "$data" -l "$home/log" -w -t 120 \
-    -o "-c listen_addresses='' -c unix_socket_directories=$socket -c checkpoint_timeout=30s -c max_wal_size=64MB" start >&2
+  pg pg_ctl -D "$data" -l "$home/log" -w -t 120 -o "-c listen_addresses='' -c checkpoint_timeout=30s \
+    -c unix_socket_directories=$socket -c max_wal_size=64MB" start >&2
 }
 # Without -n each run would empty the history.
 bench() { pg pgbench -n -h "$socket" "$@" postgres >&2; }
