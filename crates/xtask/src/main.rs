@@ -22,7 +22,7 @@ enum Command {
     Setup,
     /// Formatting, lints and the rules of the house.
     Check,
-    /// Everything that must pass: set-up, checks, all tests, loom models, docs.
+    /// Everything that must pass: set-up, checks, all tests, suites on a mount, loom models, docs.
     Test,
     /// What proves a mount: file system suites and applications, each on a volume of its own.
     Suites(suites::SuiteArgs),
@@ -63,6 +63,7 @@ fn test() -> Result<()> {
     // The command is started by its own tests and by those of others.
     run::cargo(&["build", "--workspace", "--bins", "--examples"])?;
     run::cargo(&["test", "--workspace"])?;
+    suites::run(&suites::SuiteArgs::short())?;
     loom()?;
     run::cargo_with(
         &["doc", "--workspace", "--no-deps"],
