@@ -81,8 +81,10 @@ pub(crate) struct Fs {
     /// Inodes with dirty nodes or dirty folios; they stay in memory.
     pub(crate) dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
     op: RwLock<()>,
-    /// Nodes dirtied since the last checkpoint by changes of whole ranges of slots, which dirty many at a time.
-    pub(crate) swept_nodes: AtomicU64,
+    /// Nodes in memory that differ from the volume's.
+    pub(crate) dirty_nodes: Arc<AtomicU64>,
+    /// Blocks of directories written in memory since the last checkpoint.
+    pub(crate) dirty_entries: AtomicU64,
     /// Whether anything was changed since the last checkpoint.
     pub(crate) changed: AtomicBool,
     /// Whether the last checkpoint was not the one of a clean end.
@@ -107,7 +109,8 @@ impl Fs {
             places: options.untrusted.then(Places::default),
             dirty: Mutex::new(Rank::LEAF, BTreeMap::new()),
             op: RwLock::new(locks::OP, ()),
-            swept_nodes: AtomicU64::new(0),
+            dirty_nodes: Arc::default(),
+            dirty_entries: AtomicU64::new(0),
             changed: AtomicBool::new(false),
             needs_umount: AtomicBool::new(false),
             checkpoint: Mutex::new(locks::CHECKPOINT, ()),

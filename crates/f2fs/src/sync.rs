@@ -30,29 +30,61 @@ impl Fs {
         self.make_room(0)
     }
 
-    /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already.
+    /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already, or if what is
+    /// dirty would soon leave no room for the checkpoint itself.
     pub(crate) fn make_room(&self, blocks: u64) -> Result<()> {
-        if self
-            .meta
-            .segments
-            .wants_checkpoint(blocks + self.dirty_bound())
+        let nodes = self.dirty_bound();
+        let is_dirty = self.changed.load(Ordering::Acquire);
+        if self.meta.segments.wants_checkpoint(blocks + nodes)
+            || (is_dirty && !self.has_checkpoint_room(OPERATION_BLOCKS))
         {
             self.write_checkpoint(CheckpointReason::Sync)?;
         }
         Ok(())
     }
 
+    /// Whether a checkpoint could be written now if so many blocks more were dirty: of nodes, or of directories.
+    fn has_checkpoint_room(&self, more: u64) -> bool {
+        let room = self.meta.segments.room();
+        room.nodes >= self.dirty_bound() + more && room.data >= self.dirty_entry_blocks() + more
+    }
+
+    /// Blocks of directories that the next checkpoint writes, at most.
+    fn dirty_entry_blocks(&self) -> u64 {
+        self.dirty_entries.load(Ordering::Relaxed)
+    }
+
+    /// Pages of one batch of writeback: at most `most`, and no more than there is room for their nodes, should each
+    /// lie under another.
+    ///
+    /// # Errors
+    /// `NoSpace` if the checkpoint after it could not be written.
+    pub(crate) fn batch_pages(&self, most: usize) -> Result<usize> {
+        let room = self.meta.segments.room();
+        let nodes = room
+            .nodes
+            .saturating_sub(self.dirty_bound() + OPERATION_BLOCKS);
+        let data = room
+            .data
+            .saturating_sub(self.dirty_entry_blocks() + OPERATION_BLOCKS);
+        if data < BATCH_PAGES_MIN as u64 {
+            return Err(Error::NoSpace);
+        }
+        Ok((nodes.min(data) as usize).clamp(BATCH_PAGES_MIN, most))
+    }
+
     /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
-    /// left. Only operations that add blocks ask; removing always goes on.
+    /// left, and some stay for removing, which always goes on. Only operations that add blocks ask.
     pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
         let data = blocks + self.cache.dirty_blocks() as u64;
-        let nodes = self.dirty_bound();
-        if self.meta.segments.has_room(data, nodes) {
+        if self.meta.segments.has_room(data, self.dirty_bound())
+            && self.has_checkpoint_room(REMOVAL_BLOCKS)
+        {
             return Ok(());
         }
         self.flush_data()?;
         self.write_checkpoint(CheckpointReason::Sync)?;
-        if self.meta.segments.has_room(blocks, 0) {
+        if self.meta.segments.has_room(blocks, 0) && self.has_checkpoint_room(REMOVAL_BLOCKS) {
             Ok(())
         } else {
             Err(Error::NoSpace)
@@ -64,12 +96,14 @@ impl Fs {
         !self.inodes.is_large() && !self.meta.segments.wants_checkpoint(self.dirty_bound() + 2)
     }
 
-    /// An upper bound of the node blocks and quota blocks that a checkpoint would write now.
+    /// The node blocks and quota blocks that a checkpoint would write now, and those that dirty data will add if it
+    /// lies together. Where it is scattered, writing it back asks again, batch by batch.
     fn dirty_bound(&self) -> u64 {
+        let nodes = self.dirty_nodes.load(Ordering::Relaxed);
+        // A listed inode may have grown in memory only.
         let inodes = self.dirty.lock().len() as u64;
-        // An inode and its direct node each, and the direct nodes that dirty data will touch.
-        let swept = self.swept_nodes.load(Ordering::Acquire);
-        2 * inodes + self.cache.dirty_blocks() as u64 / 256 + swept + self.quota_dirty_bound()
+        let data = self.cache.dirty_blocks() as u64 / 256;
+        nodes + inodes + data + self.quota_dirty_bound()
     }
 
     /// Writes all dirty file data. Goes on after an error; returns the first.
@@ -124,7 +158,7 @@ impl Fs {
         self.meta.write_checkpoint(reason)?;
         stats::add(&self.counters.checkpoints, 1);
         tracing::debug!(?reason, inodes = dirty.len(), "checkpoint");
-        self.swept_nodes.store(0, Ordering::Release);
+        self.dirty_entries.store(0, Ordering::Relaxed);
         self.changed.store(false, Ordering::Release);
         self.needs_umount
             .store(reason == CheckpointReason::Sync, Ordering::Release);
@@ -167,6 +201,14 @@ impl Fs {
         Ok(())
     }
 }
+
+/// Blocks that the operations under way together may still make dirty.
+const OPERATION_BLOCKS: u64 = 256;
+/// Blocks that are kept for operations that remove.
+const REMOVAL_BLOCKS: u64 = 1024;
+
+/// Smallest batch of writeback: a cluster, or it would never end.
+const BATCH_PAGES_MIN: usize = 256;
 
 /// Clean nodes that an inode keeps after a checkpoint.
 const NODES_KEPT: usize = 256;

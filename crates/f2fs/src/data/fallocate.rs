@@ -25,7 +25,7 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 /// Nodes of one step: a segment of them.
 const STEP_NODES: u64 = 512;
 /// Dirty nodes that wait for a checkpoint, at most: 64 MiB of memory.
-const SWEPT_NODES_MAX: u64 = 32 * STEP_NODES;
+const DIRTY_NODES_MAX: u64 = 32 * STEP_NODES;
 
 /// Reserves the holes in a range of file blocks; all of them or, with an error, none.
 pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result<()> {
@@ -153,12 +153,10 @@ fn in_steps(
 
 /// Makes room for the blocks of nodes that are about to become dirty together.
 pub(crate) fn make_room(fs: &Fs, nodes: u64) -> Result<()> {
-    if fs.swept_nodes.load(Ordering::Acquire) > SWEPT_NODES_MAX {
+    if fs.dirty_nodes.load(Ordering::Relaxed) > DIRTY_NODES_MAX {
         fs.write_checkpoint(crate::checkpoint::CheckpointReason::Sync)?;
     }
-    fs.check_room(nodes)?;
-    fs.swept_nodes.fetch_add(nodes, Ordering::AcqRel);
-    Ok(())
+    fs.check_room(nodes)
 }
 
 /// Walks over the nodes that hold a range of slots; makes those that are missing.

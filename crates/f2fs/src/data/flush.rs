@@ -18,8 +18,9 @@ pub(crate) fn flush_pages(fs: &Fs, inode: &Arc<Inode>, pages: Range<u64>) -> Res
     let mut next = pages.start;
     while inode.mapping.is_dirty() {
         fs.make_room(BATCH_PAGES as u64)?;
+        let most = fs.batch_pages(BATCH_PAGES)?;
         let op = fs.start_op();
-        match flush_batch(fs, inode, next..pages.end, &op)? {
+        match flush_batch(fs, inode, next..pages.end, most, &op)? {
             Some(after) => next = after,
             None => break,
         }
@@ -37,7 +38,7 @@ pub(crate) fn flush_pages_in_op(
     op: &OpGuard<'_>,
 ) -> Result<()> {
     let mut next = pages.start;
-    while let Some(after) = flush_batch(fs, inode, next..pages.end, op)? {
+    while let Some(after) = flush_batch(fs, inode, next..pages.end, BATCH_PAGES, op)? {
         next = after;
     }
     Ok(())
@@ -47,8 +48,9 @@ fn flush_batch(
     fs: &Fs,
     inode: &Arc<Inode>,
     pages: Range<u64>,
+    most: usize,
     op: &OpGuard<'_>,
 ) -> Result<Option<u64>> {
     let mut writeback = DataWriteback::new(DataOps::with_op(fs, inode, op));
-    iomap::writeback_batch(&inode.mapping, pages, BATCH_PAGES, &mut writeback)
+    iomap::writeback_batch(&inode.mapping, pages, most, &mut writeback)
 }

@@ -7,6 +7,7 @@ use crate::node::Span;
 use f2fs_format::dentry::Layout;
 use f2fs_format::path::mappable_blocks;
 use f2fs_format::{BLOCK_SIZE, Block, InlineFlags};
+use std::sync::atomic::Ordering;
 
 /// Slots looked at under one search for the next block.
 const SLOTS_AT_ONCE: usize = 64;
@@ -95,6 +96,7 @@ pub(super) fn write(ops: &DataOps<'_>, index: u64, block: &Block) -> Result<()> 
     let start = index * BLOCK_SIZE as u64;
     let end = start + BLOCK_SIZE as u64;
     iomap::buffered_write(ops, start..end, &mut &block[..]).map_err(|(_, error)| error)?;
+    ops.fs.dirty_entries.fetch_add(1, Ordering::Relaxed);
     let mut tree = ops.inode.tree.lock();
     if end > tree.inode.size() {
         tree.inode_mut().set_size(end);

@@ -30,7 +30,7 @@ impl Inode {
             tree.free_node(fs, nid)?;
             tree.inode_mut().set_xattr_nid(None);
         }
-        tree.dirty = false;
+        tree.dirty.clear();
         fs.meta.space.remove_inode()?;
         fs.release_quota(&tree.inode, Usage::of(&tree.inode));
         fs.meta.orphans.remove(self.ino);

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::locks;
 use crate::node::Tree;
+use crate::node::dirty::DirtyMark;
 use crate::verity::Seal;
 use f2fs_codec::CodecParams;
 use f2fs_format::{FileType, Ino, InodeBlock};
@@ -79,7 +80,10 @@ impl Inode {
             form: Mutex::new(Rank::LEAF, None),
             size: AtomicU64::new(block.size()),
             cookie: AtomicU64::new(0),
-            tree: Mutex::new(locks::TREE, Tree::new(ino, block, dirty)),
+            tree: Mutex::new(
+                locks::TREE,
+                Tree::new(ino, block, DirtyMark::new(&fs.dirty_nodes, dirty)),
+            ),
             listed_dirty: AtomicBool::new(false),
             freed: AtomicBool::new(false),
             hashes_right: AtomicBool::new(false),

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`tree`] | all cached nodes of one inode; address slots by file block |
 //! | [`truncate`] | freeing slots and nodes behind a file block |
+//! | [`dirty`] | which nodes differ from the volume's, counted |
 //! | [`writer`] | dirty nodes to new places, at a checkpoint |
 
+pub(crate) mod dirty;
 pub(crate) mod tree;
 pub(crate) mod truncate;
 pub(crate) mod writer;

@@ -11,6 +11,7 @@
 //! # Locking
 //! The tree lock (`locks::TREE`) is held over each method, including the reads of node blocks.
 
+use super::dirty::DirtyMark;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::quota::Usage;
@@ -23,7 +24,7 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(super) block: Box<Block>,
-    pub(super) dirty: bool,
+    pub(super) dirty: DirtyMark,
 }
 
 /// The node tree of one inode.
@@ -33,7 +34,7 @@ pub(crate) struct Tree {
     /// The inode block.
     pub(crate) inode: InodeBlock,
     /// Whether the inode block differs from the volume's.
-    pub(crate) dirty: bool,
+    pub(crate) dirty: DirtyMark,
     pub(super) nodes: HashMap<Nid, Node>,
 }
 
@@ -123,7 +124,7 @@ impl SlotsMut<'_> {
 
 impl Tree {
     /// The tree of a checked inode block.
-    pub(crate) fn new(ino: Ino, inode: InodeBlock, dirty: bool) -> Self {
+    pub(crate) fn new(ino: Ino, inode: InodeBlock, dirty: DirtyMark) -> Self {
         Self {
             ino,
             inode,
@@ -134,7 +135,7 @@ impl Tree {
 
     /// The inode block, to be changed.
     pub(crate) fn inode_mut(&mut self) -> &mut InodeBlock {
-        self.dirty = true;
+        self.dirty.set();
         &mut self.inode
     }
 
@@ -177,8 +178,8 @@ impl Tree {
             }
         };
         match holder {
-            Holder::Inode => self.dirty = true,
-            Holder::Node(nid) => self.cached(nid).dirty = true,
+            Holder::Inode => self.dirty.set(),
+            Holder::Node(nid) => self.cached(nid).dirty.set(),
         }
         Ok(self.slots_mut(holder, &path))
     }
@@ -253,7 +254,7 @@ impl Tree {
             Holder::Inode => self.inode_mut().set_nid(index, child),
             Holder::Node(nid) => {
                 let node = self.cached(nid);
-                node.dirty = true;
+                node.dirty.set();
                 indirect::set_nid(&mut node.block, index, child.map_or(0, Nid::get));
             }
         }
@@ -270,7 +271,7 @@ impl Tree {
                 nid,
                 Node {
                     block,
-                    dirty: false,
+                    dirty: self.dirty.sibling(false),
                 },
             );
         }
@@ -283,7 +284,7 @@ impl Tree {
     pub(crate) fn load_mut(&mut self, fs: &Fs, nid: Nid, offset: u32) -> Result<&mut Block> {
         self.load(fs, nid, offset)?;
         let node = self.cached(nid);
-        node.dirty = true;
+        node.dirty.set();
         Ok(&mut node.block)
     }
 
@@ -332,7 +333,8 @@ impl Tree {
             next_blkaddr: 0,
         };
         footer.write(&mut block);
-        self.nodes.insert(nid, Node { block, dirty: true });
+        let dirty = self.dirty.sibling(true);
+        self.nodes.insert(nid, Node { block, dirty });
         self.add_blocks(1);
         Ok(nid)
     }
@@ -376,7 +378,7 @@ impl Tree {
     pub(crate) fn trim(&mut self, keep: usize) {
         let mut excess = self.nodes.len().saturating_sub(keep);
         self.nodes.retain(|_, node| {
-            let drop = excess > 0 && !node.dirty;
+            let drop = excess > 0 && !node.dirty.is_set();
             excess -= usize::from(drop);
             !drop
         });

@@ -207,7 +207,7 @@ impl Tree {
             Holder::Inode => self.inode_mut().set_slot(index, 0),
             Holder::Node(nid) => {
                 let node = self.cached(nid);
-                node.dirty = true;
+                node.dirty.set();
                 dnode::set_slot(&mut node.block, index, 0);
             }
         }

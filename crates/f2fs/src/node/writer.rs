@@ -34,17 +34,17 @@ impl<'a> NodeWriter<'a> {
         let ino = tree.ino();
         for direct in [false, true] {
             let dirty = tree.nodes.iter_mut().filter(|(_, n)| {
-                n.dirty && node::is_direct(NodeFooter::read(&n.block).offset) == direct
+                n.dirty.is_set() && node::is_direct(NodeFooter::read(&n.block).offset) == direct
             });
             let mut dirty: Vec<_> = dirty.collect();
             dirty.sort_by_key(|(_, n)| NodeFooter::read(&n.block).offset);
             for (&nid, node) in dirty {
                 let log = log_of(is_dir, direct);
                 self.place(nid, ino, log, &mut node.block)?;
-                node.dirty = false;
+                node.dirty.clear();
             }
         }
-        if tree.dirty {
+        if tree.dirty.is_set() {
             let log = log_of(is_dir, true);
             let (addr, next) = self.fs.meta.segments.allocate_node(log, ino)?;
             let mut footer = tree.inode.footer();
@@ -53,7 +53,7 @@ impl<'a> NodeWriter<'a> {
             tree.inode.update_checksum(&self.fs.meta.sb);
             self.fs.replace_node_addr(ino, ino, addr)?;
             self.blocks.push((addr, Box::new(*tree.inode.as_block())));
-            tree.dirty = false;
+            tree.dirty.clear();
         }
         Ok(())
     }

@@ -15,6 +15,12 @@ const MAX_VICTIM_SEARCH: usize = 4096;
 /// A segment of another log of the same kind must have that many more holes to be preferred.
 const OTHER_LOG_PENALTY: u16 = 64;
 
+/// Blocks in use at most in a segment of nodes that is filled up again before a free one is opened.
+const SPARSE_BUSY_MAX: u16 = SEGMENT_BLOCKS / 2;
+
+/// Holes in segments of nodes below which there is no need to.
+const SPARSE_HOLES_MIN: u64 = 8 * SEGMENT_BLOCKS as u64;
+
 /// Sections that data leaves free even if nothing else is left.
 const DATA_FLOOR: u32 = 8;
 
@@ -44,6 +50,11 @@ impl Table {
         demand: Demand,
     ) -> Option<Choice> {
         let (comfort, floor) = self.thresholds(log, demand);
+        if log.is_node()
+            && let Some(choice) = self.sparse(log)
+        {
+            return Some(choice);
+        }
         if self.free_section_count > comfort
             && let Some(choice) = self.whole(current)
         {
@@ -61,11 +72,27 @@ impl Table {
             .or_else(|| self.leftover(floor))
     }
 
+    /// A segment of nodes that is mostly holes. Each checkpoint writes nodes, and those that stay as they are keep
+    /// their segments from becoming free: without this, a volume that is synced often would consist of such segments
+    /// in the end, and have no room for data.
+    fn sparse(&mut self, log: CursegType) -> Option<Choice> {
+        let enough = self.holes[1] > SPARSE_HOLES_MIN;
+        let segno = enough.then(|| self.victim(log)).flatten()?;
+        (self.get(segno).busy() <= SPARSE_BUSY_MAX).then_some(Choice {
+            segno,
+            alloc: AllocType::Ssr,
+        })
+    }
+
     /// How many free sections there must be to open one without need, and how many to open one at
     /// all.
     fn thresholds(&self, log: CursegType, demand: Demand) -> (u32, u32) {
         let reserved = self.reserved_sections;
         match (demand, log.is_node()) {
+            // Entries of directories are written by the checkpoint, too.
+            (Demand::Block, false) if log == CursegType::HotData => {
+                (reserved, self.data_floor() / 2)
+            }
             (Demand::Block, false) => (reserved, self.data_floor()),
             (Demand::Block, true) | (Demand::Checkpoint, _) => (reserved / 2, 0),
         }

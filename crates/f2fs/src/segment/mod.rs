@@ -93,6 +93,13 @@ pub(crate) struct Segments {
     table: Mutex<Table>,
 }
 
+/// What could be written before the next checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) data: u64,
+    pub(crate) nodes: u64,
+}
+
 impl Segments {
     /// Frees a block. It is not written again before the next checkpoint.
     ///
@@ -193,6 +200,18 @@ impl Segments {
         // alone.
         let kept = u64::from(table.kept_segments()).max(self.logs.len() as u64);
         needed == 0 || u64::from(table.count(Class::Free)) >= needed + kept
+    }
+
+    /// Blocks of data, and nodes, that could be written now, if only the one or the other were. Each log may have to
+    /// leave a segment that is not full.
+    pub(crate) fn room(&self) -> Room {
+        let table = self.table.lock();
+        let free = u64::from(table.count(Class::Free)).saturating_sub(self.logs.len() as u64);
+        let in_free = free * u64::from(BLOCKS_PER_SEGMENT);
+        Room {
+            data: table.holes[0] + in_free,
+            nodes: table.holes[1] + in_free,
+        }
     }
 
     /// What the segments are used for now.
