@@ -56,6 +56,9 @@ pub(crate) struct EngineArgs {
     /// Largest readahead window; 0 turns readahead off [default: 4M]
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) readahead: Option<u64>,
+    /// The image comes from a stranger: read-only; set-id bits, devices and security attributes are not shown
+    #[arg(long, global = true)]
+    pub(crate) untrusted: bool,
     /// Print the engine's counters on standard error, as text or as one line of JSON
     #[arg(long, global = true, value_name = "FORMAT", value_enum, num_args = 0..=1,
           require_equals = true, default_missing_value = "text")]
@@ -92,6 +95,7 @@ impl EngineArgs {
             },
             cache_bytes: self.cache.unwrap_or(defaults.cache_bytes),
             threads: self.threads.unwrap_or(defaults.threads),
+            untrusted: self.untrusted,
             readahead_bytes: self.readahead.unwrap_or(defaults.readahead_bytes),
             ..defaults
         }

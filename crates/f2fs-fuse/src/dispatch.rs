@@ -24,8 +24,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Largest request of one write or read, the most that the kernel sends by default.
-const MAX_WRITE: u32 = 1 << 20;
+/// Largest request of one write or read; the kernel cuts it to what it grants (fs.fuse.max_pages_limit, 1 MiB by
+/// default).
+const MAX_WRITE: u32 = 16 << 20;
 /// Requests that the kernel may have waiting in the background (readahead, direct I/O).
 const MAX_BACKGROUND: u16 = 64;
 /// Bytes of a block, which a mount on a block device has too.

@@ -7,7 +7,7 @@ use crate::cli::EngineArgs;
 use crate::errors::{At, Failure, Result, cannot_open};
 use crate::log;
 use clap::Args;
-use f2fs_fuse::{MountError, MountOptions};
+use f2fs_fuse::{MountError, MountOptions, OptionError};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -61,10 +61,11 @@ impl Mount {
 
     fn mount_options(&self, engine: &EngineArgs) -> Result<MountOptions> {
         let mut options = MountOptions::new(engine.volume_options());
+        if engine.untrusted {
+            options = options.parse("untrusted").map_err(|error| usage(&error))?;
+        }
         for list in &self.options {
-            options = options
-                .parse(list)
-                .map_err(|error| Failure::usage(format!("mount: {error}")))?;
+            options = options.parse(list).map_err(|error| usage(&error))?;
         }
         Ok(options)
     }
@@ -110,6 +111,10 @@ fn detach(null: &File) -> Result<()> {
     rustix::stdio::dup2_stdin(null).at(at)?;
     rustix::stdio::dup2_stdout(null).at(at)?;
     rustix::stdio::dup2_stderr(null).at(at)
+}
+
+fn usage(error: &OptionError) -> Failure {
+    Failure::usage(format!("mount: {error}"))
 }
 
 /// Starts this command again in the background and waits until it has mounted, or failed.
