@@ -25,12 +25,13 @@ pub(crate) struct Context {
 impl Context {
     /// Builds what the suites start.
     pub(crate) fn new(on: Option<&Path>, is_long: bool, seed: u64) -> Result<Self> {
-        let mut args = vec!["build", "--quiet", "--release", "--package", "mount-tests"];
+        let mut args = vec!["build", "--quiet", "--profile", "checked"];
+        args.extend(["--package", "mount-tests"]);
         if on.is_none() {
             args.extend(["--package", "f2fs-cli"]);
         }
         run::cargo(&args)?;
-        let bin = workspace().join("target/release");
+        let bin = workspace().join("target/checked");
         let system = match on {
             None => std::env::var_os("F2FS_BIN").map_or_else(
                 || System::F2fs(bin.join("f2fs")),
