@@ -1,4 +1,5 @@
 //! Our mount under the programs: what needs the guard of `testkit` and no long run.
+
 use mount_tests::fsx;
 use std::fs;
 use testkit::manifest;
