@@ -34,6 +34,8 @@ pub struct MountOptions {
     pub options: Vec<&'static str>,
     /// Whose volume it is, and who mounts it.
     pub user: Option<Owner>,
+    /// Folder for the image and the mount point; the system's for temporary files if none.
+    pub place: Option<PathBuf>,
     /// Let the command fork its daemon. Such a daemon cannot be killed by [`Mount::kill`].
     pub is_detached: bool,
 }
@@ -47,6 +49,7 @@ impl MountOptions {
             compress: None,
             options: Vec::new(),
             user: None,
+            place: None,
             is_detached: false,
         }
     }
@@ -77,8 +80,8 @@ impl Mount {
 
     /// Makes and mounts a volume.
     pub fn new(options: MountOptions) -> io::Result<Self> {
-        let work = match &options.system {
-            System::Folder(parent) => tempfile::tempdir_in(parent)?,
+        let work = match (&options.system, &options.place) {
+            (System::Folder(place), _) | (_, Some(place)) => tempfile::tempdir_in(place)?,
             _ => tempfile::tempdir()?,
         };
         let mut mount = Self {
@@ -143,7 +146,8 @@ impl Mount {
             self.options.user,
             system.mount(&image, &dir, &self.options.options),
         );
-        if !self.options.is_detached {
+        let stays = system.has_daemon() && !self.options.is_detached;
+        if stays {
             command.arg("-f");
         }
         let log = File::options()
@@ -151,12 +155,10 @@ impl Mount {
             .append(true)
             .open(self.log_path())?;
         let mut child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
-        if self.options.is_detached {
-            if !child.wait()?.success() {
-                return Err(Error::other(format!("{command:?}: {}", self.log())));
-            }
-        } else {
+        if stays {
             self.daemon = Some(child);
+        } else if !child.wait()?.success() {
+            return Err(Error::other(format!("{command:?}: {}", self.log())));
         }
         self.wait_until_ready()
     }

@@ -2,6 +2,7 @@
 
 use crate::{fsck, tools};
 use std::io::{self, Error};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +13,8 @@ pub enum System {
     F2fs(PathBuf),
     /// ext4 in user space, a peer.
     Fuse2fs,
+    /// btrfs of this machine's kernel through a loop device, a peer; with these options.
+    Btrfs(&'static str),
     /// A new folder below this one, on whatever file system that is; nothing is mounted.
     Folder(PathBuf),
 }
@@ -40,6 +43,7 @@ impl System {
             }
             Self::F2fs(_) => &["fsck.f2fs", "fusermount3"],
             Self::Fuse2fs => &["fuse2fs", "mkfs.ext4", "e2fsck", "fusermount3"],
+            Self::Btrfs(_) => return lacks_btrfs(),
             Self::Folder(_) => return None,
         };
         if let Some(tool) = tools.iter().find(|tool| !tools::is_there(tool)) {
@@ -75,8 +79,14 @@ impl System {
                         .arg(image),
                 )
             }
+            Self::Btrfs(_) => done(Command::new("mkfs.btrfs").arg("-q").arg(image)),
             Self::Folder(_) => Ok(()),
         }
+    }
+
+    /// Whether the command of the mount serves it, and ends with it.
+    pub(crate) fn has_daemon(&self) -> bool {
+        matches!(self, Self::F2fs(_) | Self::Fuse2fs)
     }
 
     /// The command that serves a mount until it is unmounted.
@@ -88,6 +98,11 @@ impl System {
                 command
             }
             Self::Fuse2fs => Command::new("fuse2fs"),
+            Self::Btrfs(options) => {
+                let mut command = Command::new("mount");
+                command.args(["-t", "btrfs", "-o", &format!("loop,{options}")]);
+                command
+            }
             Self::Folder(_) => unreachable!("a folder is not mounted"),
         };
         command.arg(image).arg(dir);
@@ -101,6 +116,7 @@ impl System {
     pub(crate) fn unmount(&self, dir: &Path) -> Command {
         let (program, argument) = match self {
             Self::F2fs(binary) => (binary.as_path(), "umount"),
+            Self::Btrfs(_) => (Path::new("umount"), "-v"),
             _ => (Path::new("fusermount3"), "-u"),
         };
         let mut command = Command::new(program);
@@ -127,9 +143,21 @@ impl System {
                 let is_clean = output.status.success();
                 (!is_clean).then(|| format!("e2fsck: {}\n{}", output.status, tools::text(&output)))
             }
-            Self::Folder(_) => None,
+            Self::Btrfs(_) | Self::Folder(_) => None,
         }
     }
+}
+
+fn lacks_btrfs() -> Option<String> {
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    if !known.contains("btrfs") {
+        return Some("the kernel has no btrfs".into());
+    }
+    let owner = std::fs::metadata("/proc/self").map(|found| found.uid());
+    if !owner.is_ok_and(|uid| uid == 0) {
+        return Some("only root can mount btrfs".into());
+    }
+    (!tools::is_there("mkfs.btrfs")).then(|| "mkfs.btrfs is not installed".into())
 }
 
 /// Tests lie in `deps`, below the folder of the programs.

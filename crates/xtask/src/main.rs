@@ -1,5 +1,6 @@
 //! `cargo xtask`: the developer commands of this workspace.
 
+mod compare;
 mod layers;
 mod run;
 mod setup;
@@ -26,6 +27,8 @@ enum Command {
     Test,
     /// What proves a mount: file system suites and applications, each on a volume of its own.
     Suites(suites::SuiteArgs),
+    /// Our mount against others in one run: medians and ratios.
+    Compare(compare::CompareArgs),
     /// Only the models of the folio protocol under loom.
     Loom,
 }
@@ -38,6 +41,10 @@ fn main() -> Result<()> {
         Command::Suites(args) => {
             setup::install()?;
             suites::run(&args)
+        }
+        Command::Compare(args) => {
+            setup::install()?;
+            compare::run(&args)
         }
         Command::Loom => loom(),
     }

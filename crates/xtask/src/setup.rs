@@ -15,6 +15,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("fusermount3", "fuse3"),
     ("fuse2fs", "fuse2fs"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("fio", "fio"),
     ("dbench", "dbench"),
     ("fs_mark", "fsmark"),
