@@ -51,7 +51,12 @@ impl FileDevice {
     /// # Errors
     /// The system's; `WouldBlock` if another process uses the device.
     pub fn open(path: &Path, access: Access, threads: usize) -> io::Result<Self> {
-        let is_block_device = std::fs::metadata(path)?.file_type().is_block_device();
+        let file_type = std::fs::metadata(path)?.file_type();
+        let is_block_device = file_type.is_block_device();
+        if !is_block_device && !file_type.is_file() {
+            let what = "neither a file nor a block device";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(access != Access::ReadOnly);
         if access == Access::ReadWrite && is_block_device {

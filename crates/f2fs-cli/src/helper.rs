@@ -30,7 +30,13 @@ fn translate(args: Vec<OsString>) -> Vec<OsString> {
             Some("-t" | "-N") => {
                 rest.next();
             }
-            Some("--detached") => command.push(arg),
+            Some("--detached" | "-h" | "--help") => command.push(arg),
+            // mount -f: everything but the mount itself.
+            Some(flags)
+                if flags.starts_with('-') && !flags.starts_with("--") && flags.contains('f') =>
+            {
+                return vec!["f2fs".into(), "--version".into()];
+            }
             Some(flags) if flags.starts_with('-') => {}
             _ => command.push(arg),
         }
@@ -50,6 +56,8 @@ mod tests {
     fn the_helpers_arguments_become_the_commands() {
         let args = words("/sbin/mount.fuse.f2fs disk.img /mnt -s -n -t fuse.f2fs -o rw,ro");
         assert_eq!(translate(args), words("f2fs mount disk.img /mnt -o rw,ro"));
+        let fake = words("/sbin/mount.fuse.f2fs disk.img /mnt -f");
+        assert_eq!(translate(fake), words("f2fs --version"));
         let own = words("f2fs mount disk.img /mnt -f");
         assert_eq!(translate(own.clone()), own);
     }

@@ -97,7 +97,10 @@ pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
             let before = error.duration();
             let borrow = u32::from(before.subsec_nanos() > 0);
             Timestamp {
-                secs: -before.as_secs().cast_signed() - i64::from(borrow),
+                // As far back as the volume can count.
+                secs: 0i64
+                    .checked_sub_unsigned(before.as_secs())
+                    .map_or(i64::MIN, |secs| secs.saturating_sub(i64::from(borrow))),
                 nanos: borrow * 1_000_000_000 - before.subsec_nanos(),
             }
         }
@@ -130,13 +133,15 @@ mod tests {
 
     #[test]
     fn times_come_back_before_and_after_1970() {
-        for (secs, nanos) in [
+        let near = [
             (0, 0),
             (1, 999_999_999),
             (-1, 1),
             (-2, 0),
             (-5, 500_000_000),
-        ] {
+        ];
+        let far = [(i64::MIN, 0), (i64::MAX, 0), (-1 << 40, 5), (1 << 40, 5)];
+        for (secs, nanos) in near.into_iter().chain(far) {
             let time = Timestamp { secs, nanos };
             assert_eq!(timestamp(system_time(time)), time);
         }

@@ -357,6 +357,10 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let written = self.serve_for(req, "write", || {
             let open = self.files.get(fh)?;
+            // Pages of a mapping come without their writer; they count as their owner's.
+            let is_cached = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
+            let _limits =
+                (is_cached && open.file.metadata().uid() != 0).then(|| self.volume.enforce_quota());
             let written = open.file.write_at(offset, data).map_err(|e| errno(&e))?;
             let by_user = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
             open.file
@@ -475,7 +479,7 @@ impl Filesystem for F2fsFilesystem {
                     // Node id 0: a name without attributes.
                     None => Told {
                         attr: FileAttr {
-                            ino: INodeNo(if entry.is_dot { entry.ino.into() } else { 0 }),
+                            ino: INodeNo(entry.ino.into()),
                             kind: entry.kind,
                             ..dir_attr
                         },
@@ -483,7 +487,8 @@ impl Filesystem for F2fsFilesystem {
                         name_ttl,
                     },
                 };
-                let ino = told.attr.ino;
+                // Without a node id the kernel takes the name and asks for the rest itself.
+                let ino = node.as_ref().map_or(INodeNo(0), |_| told.attr.ino);
                 let is_full = reply.add(
                     ino,
                     entry.next,
@@ -584,6 +589,7 @@ impl Filesystem for F2fsFilesystem {
             let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
             open.file
                 .fallocate(what, offset..end)
+                .and_then(|()| open.file.kill_privileges(killed(req.uid() != 0)))
                 .map_err(|e| errno(&e))
         });
         answer_empty(reply, done);
@@ -620,7 +626,11 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let copied = self.serve_for(req, "copy_file_range", || {
             let (from, to) = (self.files.get(fh_in)?, self.files.get(fh_out)?);
-            copy(&from.file, offset_in, &to.file, offset_out, len)
+            let copied = copy(&from.file, offset_in, &to.file, offset_out, len)?;
+            to.file
+                .kill_privileges(killed(req.uid() != 0))
+                .map_err(|e| errno(&e))?;
+            Ok(copied)
         });
         match copied {
             Ok(n) => reply.written(n),
@@ -632,7 +642,7 @@ impl Filesystem for F2fsFilesystem {
         &self,
         req: &Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _flags: IoctlFlags,
         cmd: u32,
         in_data: &[u8],
@@ -641,7 +651,18 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let answer = self.serve_for(req, "ioctl", || {
             let node = self.nodes.get(ino)?;
-            ioctl::run(&self.volume, &node, cmd, in_data, out_size as usize)
+            let caller = ioctl::Caller {
+                is_root: req.uid() == 0,
+                writes: self.files.get(fh).is_ok_and(|open| open.writes),
+                has_other_writers: self.files.writers(node.ino()) > 1,
+            };
+            ioctl::run(
+                &self.volume,
+                &node,
+                caller,
+                cmd,
+                (in_data, out_size as usize),
+            )
         });
         match answer {
             Ok(data) => {

@@ -62,6 +62,11 @@ impl Files {
         self.writers.contains_key(&ino)
     }
 
+    /// Handles that are open for writing an inode.
+    pub(crate) fn writers(&self, ino: u32) -> u32 {
+        self.writers.get(&ino).map_or(0, |count| *count)
+    }
+
     /// Takes all handles back: the mount has ended.
     pub(crate) fn clear(&self) {
         let handles: Vec<u64> = self.open.iter().map(|file| *file.key()).collect();

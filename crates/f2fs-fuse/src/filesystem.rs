@@ -8,8 +8,8 @@ use crate::attr::errno;
 use crate::files::{Files, OpenFile};
 use crate::nodes::Nodes;
 use crate::options::MountOptions;
-use crate::words::{asks_for_writing, killed};
-use f2fs::{File, NewNode, Node, OpenOptions, Volume};
+use crate::words::{appends, asks_for_writing, killed};
+use f2fs::{File, InodeFlags, NewNode, Node, OpenOptions, Volume};
 use fuser::{Errno, FileHandle, FopenFlags, INodeNo, Notifier, Request};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -110,6 +110,10 @@ impl F2fsFilesystem {
     /// process read that may not.
     pub(crate) fn open_file(&self, node: &Node, flags: i32) -> Answer<FileHandle> {
         let writes = asks_for_writing(flags);
+        let is_append_only = node.metadata().flags().contains(InodeFlags::APPEND);
+        if writes && is_append_only && !appends(flags) {
+            return Err(Errno::EPERM);
+        }
         let options = OpenOptions::new().read(true).write(writes);
         let file = node.open(&options).map_err(|e| errno(&e))?;
         Ok(self.files.add(OpenFile {
@@ -150,11 +154,13 @@ impl F2fsFilesystem {
     ) -> Answer<u64> {
         let open = self.files.get(fh)?;
         let pos = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+        // First: pages that the kernel holds may lie behind the end that we know.
+        let is_known = !self.files.has_writer(open.ino) || self.flush_kernel_pages(ino);
         let size = open.file.metadata().len();
         if pos >= size {
             return Err(Errno::ENXIO);
         }
-        if self.files.has_writer(open.ino) && !self.flush_kernel_pages(ino) {
+        if !is_known {
             // Data everywhere is never wrong.
             return Ok(if whence == SEEK_HOLE { size } else { pos });
         }

@@ -8,6 +8,7 @@ use crate::mounts;
 use crate::options::MountOptions;
 use crate::session::MountError;
 use blockdev::Access;
+use f2fs::Atime;
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 use std::ffi::CString;
 use std::fs::OpenOptions;
@@ -19,20 +20,29 @@ use std::process::{Command, Stdio};
 /// Largest readahead of the kernel, in KiB: several requests of the largest size on their way.
 const READAHEAD_KIB: u32 = 4096;
 
-/// A mount that waits for its handshake.
-pub(crate) struct BlockMount {
-    /// The connection to the kernel.
-    pub(crate) fuse: OwnedFd,
-    /// How the volume is to be opened now: the mount holds the device, if it is one.
-    pub(crate) access: Access,
+/// Whether the volume is on a block device, which the mount itself claims. Such a device is opened after mounting,
+/// an image file before: the mount may hide it.
+pub(crate) fn claims_device(image: &Path, options: &MountOptions) -> bool {
+    let is_device = std::fs::metadata(image).is_ok_and(|m| m.file_type().is_block_device());
+    is_device && !options.plain
 }
 
-/// Mounts `image` at `point`; a plain `fuse` mount if that is asked for or no loop device can be had.
+/// How the volume is opened.
+pub(crate) fn access(image: &Path, options: &MountOptions) -> Access {
+    match (options.volume.read_only, claims_device(image, options)) {
+        (true, _) => Access::ReadOnly,
+        (false, true) => Access::ReadWriteClaimed,
+        (false, false) => Access::ReadWrite,
+    }
+}
+
+/// Mounts `image` at `point` and gives the connection to the kernel; a plain `fuse` mount if that is asked for or no
+/// loop device can be had.
 pub(crate) fn mount(
     image: &Path,
     point: &Path,
     options: &MountOptions,
-) -> Result<BlockMount, MountError> {
+) -> Result<OwnedFd, MountError> {
     let fuse = OpenOptions::new()
         .read(true)
         .write(true)
@@ -66,12 +76,7 @@ pub(crate) fn mount(
         },
     })?;
     widen_readahead(point);
-    let access = match (options.volume.read_only, source_is_block && is_device) {
-        (true, _) => Access::ReadOnly,
-        (false, true) => Access::ReadWriteClaimed,
-        (false, false) => Access::ReadWrite,
-    };
-    Ok(BlockMount { fuse, access })
+    Ok(fuse)
 }
 
 /// The block device that stands for the image.
@@ -104,10 +109,17 @@ fn attach_loop(image: &Path, read_only: bool) -> Option<PathBuf> {
 }
 
 fn run_losetup(args: &[&std::ffi::OsStr]) -> Option<String> {
-    let out = Command::new("losetup")
+    // mount(8) starts helpers without the administrators' folders on the path.
+    let places = ["/usr/sbin/losetup", "/sbin/losetup", "losetup"];
+    let program = places
+        .into_iter()
+        .find(|place| Path::new(place).is_file())
+        .unwrap_or("losetup");
+    let out = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .output()
+        .inspect_err(|error| tracing::warn!(%error, program, "loop device"))
         .ok()?;
     if !out.status.success() {
         let error = String::from_utf8_lossy(&out.stderr);
@@ -143,6 +155,15 @@ fn flags(options: &MountOptions) -> MountFlags {
         (!options.dev, MountFlags::NODEV),
         (!options.exec, MountFlags::NOEXEC),
         (options.volume.read_only, MountFlags::RDONLY),
+        (options.volume.atime == Atime::Noatime, MountFlags::NOATIME),
+        (
+            options.volume.atime == Atime::Relatime,
+            MountFlags::RELATIME,
+        ),
+        (
+            options.volume.atime == Atime::Strictatime,
+            MountFlags::STRICTATIME,
+        ),
         (options.sync, MountFlags::SYNCHRONOUS),
         (options.dirsync, MountFlags::DIRSYNC),
     ];

@@ -36,8 +36,48 @@ const FSXATTR_LEN: usize = 28;
 
 type Answer = Result<Vec<u8>, Errno>;
 
-/// Runs one ioctl; its answer's bytes.
-pub(crate) fn run(volume: &Volume, node: &Node, cmd: u32, input: &[u8], out_size: usize) -> Answer {
+/// What the kernel does not check of those who ask F2FS's own ioctls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) is_root: bool,
+    /// Whether the file was opened for writing.
+    pub(crate) writes: bool,
+    /// Whether others have it open for writing.
+    pub(crate) has_other_writers: bool,
+}
+
+impl Caller {
+    fn check(self, cmd: u32) -> Result<(), Errno> {
+        match cmd {
+            F2FS_IOC_WRITE_CHECKPOINT if !self.is_root => Err(Errno::EPERM),
+            F2FS_IOC_RELEASE_COMPRESS_BLOCKS
+            | F2FS_IOC_RESERVE_COMPRESS_BLOCKS
+            | F2FS_IOC_SET_COMPRESS_OPTION
+            | F2FS_IOC_DECOMPRESS_FILE
+            | F2FS_IOC_COMPRESS_FILE
+                if !self.writes =>
+            {
+                Err(Errno::EBADF)
+            }
+            F2FS_IOC_RELEASE_COMPRESS_BLOCKS | F2FS_IOC_SET_COMPRESS_OPTION
+                if self.has_other_writers =>
+            {
+                Err(Errno::EBUSY)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs one ioctl with the caller's bytes; as many bytes of its answer as the caller takes.
+pub(crate) fn run(
+    volume: &Volume,
+    node: &Node,
+    caller: Caller,
+    cmd: u32,
+    (input, out_size): (&[u8], usize),
+) -> Answer {
+    caller.check(cmd)?;
     let answer = match cmd {
         FS_IOC_GETFLAGS => Ok(u64::from(node.metadata().flag_word())
             .to_le_bytes()

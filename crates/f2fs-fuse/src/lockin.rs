@@ -1,5 +1,5 @@
-//! The process of an untrusted volume shuts itself in before it parses a byte of it: no capability, no new files, a
-//! bound on memory. What it needs is open by then: the image and the connection to the kernel.
+//! The process of an untrusted volume shuts itself in (root's before it parses a byte of it): no capability, no new
+//! files, a bound on memory. What it needs is open by then: the image and the connection to the kernel.
 //!
 //! A process without privileges cannot unmount. A second one, which sees nothing of the volume, waits for its end and
 //! takes the mount away.

@@ -344,7 +344,8 @@ impl MountOptions {
                 };
             }
             "cache" => self.volume.cache_bytes = option.size()?,
-            "threads" => self.threads = option.number(1, 256)? as usize,
+            // One may wait for the kernel to write pages back, which another has to take.
+            "threads" => self.threads = option.number(2, 256)? as usize,
             "codec_threads" => self.volume.threads = option.number(1, 256)? as usize,
             "readahead" => self.volume.readahead_bytes = option.size()?,
             "commit" => self.commit = Duration::from_secs(option.number(1, 86_400)?),

@@ -6,7 +6,7 @@
 
 use crate::commit::Commits;
 use crate::filesystem::F2fsFilesystem;
-use crate::fuseblk::{self, BlockMount};
+use crate::fuseblk;
 use crate::lockin::{self, Unmounter};
 use crate::mounts;
 use crate::options::MountOptions;
@@ -147,9 +147,16 @@ fn mount_as_root(
     options: MountOptions,
     notifier: &Arc<OnceLock<Notifier>>,
 ) -> Result<Served, MountError> {
-    let BlockMount { fuse, access } = fuseblk::mount(image, point, &options)?;
+    let access = fuseblk::access(image, &options);
+    let early = (access != Access::ReadWriteClaimed)
+        .then(|| open_device(image, access, &options))
+        .transpose()?;
+    let fuse = fuseblk::mount(image, point, &options)?;
     let opened = (|| {
-        let device = open_device(image, access, &options)?;
+        let device = match early {
+            Some(device) => device,
+            None => open_device(image, access, &options)?,
+        };
         let unmounter = shut_in_if_asked(point, &options)?;
         let volume = open_volume(device, &options)?;
         let config = config(&options);
@@ -187,7 +194,8 @@ fn mount_as_user(
     let filesystem = F2fsFilesystem::new(Arc::clone(&volume), options, Arc::clone(notifier))?;
     let session = Session::new(filesystem, point, &config)
         .map_err(|e| MountError::system("mounting through fusermount3", e))?;
-    // The mount helper had to run first; threads that decode clusters are there already.
+    // The mount helper had to run first, so the volume is open and the threads that decode clusters run already; the
+    // process has no privileges to lose but its own files.
     let unmounter = shut_in_if_asked(point, &untrusted)?;
     Ok(Served {
         session,

@@ -27,6 +27,14 @@ pub enum UmountError {
     /// Somebody uses it.
     #[error("{}: in use; close what is open there, or take it out of the tree with --lazy", .0.display())]
     Busy(PathBuf),
+    /// The last checkpoint failed; the volume is what the one before says.
+    #[error("{}: unmounted, but what changed since the last checkpoint could not be written: {error}", point.display())]
+    NotWritten {
+        /// The mount point.
+        point: PathBuf,
+        /// What the process answered.
+        error: io::Error,
+    },
     /// The process did not finish in time.
     #[error("{}: unmounted, but its process is still writing the last checkpoint", .0.display())]
     StillWriting(PathBuf),
@@ -47,15 +55,40 @@ const POLL: Duration = Duration::from_millis(10);
 /// left to lose, so it is taken out of the tree even if it is in use.
 pub fn umount(point: &Path, how: &Umount) -> Result<(), UmountError> {
     let entry = find(point)?;
+    let image = image_behind(&entry.source);
+    // The kernel does not tell how the last checkpoint went. One before it does.
+    let written = if how.lazy {
+        Ok(())
+    } else {
+        write_out(&entry.point)
+    };
     match detach(&entry.point, how.lazy) {
         Err(UmountError::Busy(_)) if is_dead(&entry.point) => detach(&entry.point, true)?,
         result => result?,
     }
     if how.lazy {
-        Ok(())
-    } else {
-        wait_closed(&entry, how.wait)
+        return Ok(());
     }
+    written.and(wait_closed(&entry, &image, how.wait))
+}
+
+/// Makes everything on a mount durable. A process that is gone has nothing to write.
+fn write_out(point: &Path) -> Result<(), UmountError> {
+    let Ok(root) = std::fs::File::open(point) else {
+        return Ok(());
+    };
+    root.sync_all().map_err(|error| UmountError::NotWritten {
+        point: point.to_owned(),
+        error,
+    })
+}
+
+/// The image file behind a loop device; anything else stands for itself.
+fn image_behind(source: &Path) -> PathBuf {
+    let name = source.file_name().unwrap_or_default();
+    let knob = Path::new("/sys/block").join(name).join("loop/backing_file");
+    let behind = std::fs::read_to_string(knob).ok();
+    behind.map_or_else(|| source.to_owned(), |text| PathBuf::from(text.trim_end()))
 }
 
 /// Unmounts what is mounted at `point` if its process is gone.
@@ -132,14 +165,14 @@ fn fusermount(point: &Path, lazy: bool) -> Result<(), UmountError> {
     ))
 }
 
-/// Waits until nobody holds the image's lock. A `fuseblk` mount is closed when umount(2) returns.
-fn wait_closed(entry: &MountEntry, wait: Duration) -> Result<(), UmountError> {
-    if entry.fs_type != "fuse.f2fs" || !entry.source.is_file() {
+/// Waits until nobody holds the image's lock.
+fn wait_closed(entry: &MountEntry, image: &Path, wait: Duration) -> Result<(), UmountError> {
+    if !image.is_file() {
         return Ok(());
     }
     let until = Instant::now() + wait;
     loop {
-        match FileDevice::open(&entry.source, Access::ReadOnly, 0) {
+        match FileDevice::open(image, Access::ReadOnly, 0) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             _ => return Ok(()),
         }

@@ -94,3 +94,10 @@ pub(crate) fn asks_for_writing(flags: i32) -> bool {
     const O_ACCMODE: i32 = 0o3;
     flags & O_ACCMODE != 0
 }
+
+/// Whether flags of open(2) let a file only grow.
+pub(crate) fn appends(flags: i32) -> bool {
+    const O_TRUNC: i32 = 0o1000;
+    const O_APPEND: i32 = 0o2000;
+    flags & O_APPEND != 0 && flags & O_TRUNC == 0
+}

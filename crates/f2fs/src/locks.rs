@@ -2,6 +2,7 @@
 //!
 //! | rank | lock | held over |
 //! |---|---|---|
+//! | [`ENDING`] | closing the volume | the last checkpoint |
 //! | [`RENAME`] | one at a time | a rename between directories |
 //! | [`INODE`] | an inode's operations, directory before child, else ascending ino | one operation |
 //! | [`CHECKPOINT`] | one checkpoint at a time | a whole checkpoint |
@@ -16,6 +17,8 @@
 
 use runtime::sync::Rank;
 
+/// The end of the volume, which everything else comes before or waits for.
+pub(crate) const ENDING: Rank = Rank::new(5, "ending");
 /// Renames between directories.
 pub(crate) const RENAME: Rank = Rank::new(10, "rename");
 /// An inode's operations.

@@ -93,7 +93,9 @@ impl Fs {
 
     /// Whether one more dirty inode needs neither a checkpoint nor memory that is short.
     pub(crate) fn has_room_for_inode(&self) -> bool {
-        !self.inodes.is_large() && !self.meta.segments.wants_checkpoint(self.dirty_bound() + 2)
+        !self.inodes.is_large()
+            && !self.meta.segments.wants_checkpoint(self.dirty_bound() + 2)
+            && self.has_checkpoint_room(REMOVAL_BLOCKS)
     }
 
     /// The node blocks and quota blocks that a checkpoint would write now, and those that dirty data will add if it

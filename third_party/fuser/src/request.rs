@@ -89,6 +89,8 @@ impl<'a> RequestWithSender<'a> {
                     | ll::Operation::FSyncDir(_)
                     | ll::Operation::Release(_)
                     | ll::Operation::SyncFs
+                    // The kernel's own, of times it kept with written pages; it lets nobody else in.
+                    | ll::Operation::SetAttr(_)
                     | ll::Operation::ReleaseDir(_) => {}
                     ll::Operation::ReadDirPlus(_) => {}
                     _ => {

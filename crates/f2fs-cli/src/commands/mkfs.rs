@@ -41,7 +41,7 @@ pub(crate) struct Mkfs {
     /// Name of the volume
     #[arg(long, default_value = "", hide_default_value = true)]
     label: String,
-    /// Owner of the root directory
+    /// Owner of the root directory [default: whoever runs the command]
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     owner: Option<(u32, u32)>,
     /// Let directories ignore case in names ('f2fs chattr +F' turns it on for an empty one)
@@ -71,6 +71,12 @@ struct Made {
     uuid: String,
     label: String,
     features: String,
+}
+
+/// Who runs the command: what an ordinary user makes should be theirs.
+fn caller() -> (u32, u32) {
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    (uid.as_raw(), gid.as_raw())
 }
 
 impl Mkfs {
@@ -112,7 +118,7 @@ impl Mkfs {
             strict_names: self.casefold_strict,
             quota: self.quota.clone(),
             compress: self.compress.root()?,
-            root_owner: self.owner.unwrap_or_default(),
+            root_owner: self.owner.unwrap_or_else(caller),
             ..defaults
         })
     }

@@ -25,7 +25,7 @@ pub(crate) struct Mount {
     image: PathBuf,
     /// Directory to mount it on
     point: PathBuf,
-    /// Options, comma-separated: those of the kernel's f2fs, of mount(8), and ours; '-o help' lists them
+    /// Options, comma-separated: those of the kernel's f2fs, of mount(8), and ours; an unknown one lists them
     #[arg(short = 'o', value_name = "OPTIONS")]
     options: Vec<String>,
     /// Stay in the foreground; messages go to standard error

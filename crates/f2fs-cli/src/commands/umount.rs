@@ -1,8 +1,9 @@
 //! `f2fs umount`: the end of a mount.
 
-use crate::errors::{Failure, Result};
+use crate::errors::{Code, Failure, Result};
 use clap::Args;
 use f2fs_fuse::UmountError;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,13 @@ impl Umount {
             lazy: self.lazy,
             wait: Duration::from_secs(self.wait),
         };
-        f2fs_fuse::umount(&self.point, &how).map_err(|error| Failure::failed(error.to_string()))
+        f2fs_fuse::umount(&self.point, &how).map_err(|error| match &error {
+            UmountError::NotWritten { error: cause, .. }
+                if cause.kind() == ErrorKind::StorageFull =>
+            {
+                Failure::new(Code::NoSpace, error.to_string())
+            }
+            _ => Failure::failed(error.to_string()),
+        })
     }
 }

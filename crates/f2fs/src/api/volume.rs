@@ -11,6 +11,7 @@ use crate::device::Device;
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
 use crate::inode::NewFile;
+use crate::locks;
 use crate::meta;
 use crate::ops::attr::{self, SetAttr, Toggle};
 use crate::ops::exchange::exchange;
@@ -25,11 +26,11 @@ use crate::xattr::SetXattr;
 use blockdev::{Access, BlockDevice, FileDevice};
 use f2fs_format::{FileType, InodeFlags};
 use f2fs_offline::FormatOptions;
+use runtime::sync::Mutex;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An F2FS volume in an image file, on a device or in memory.
 ///
@@ -39,7 +40,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Volume {
     pub(super) fs: Arc<Fs>,
-    closed: AtomicBool,
+    /// How it ended, once it has.
+    ended: Mutex<Option<Result<()>>>,
 }
 
 /// What [`Volume::mknod`] makes.
@@ -137,13 +139,13 @@ impl Volume {
         // Dropping it on an error below must not write anything.
         let volume = Self {
             fs,
-            closed: AtomicBool::new(true),
+            ended: Mutex::new(locks::ENDING, Some(Ok(()))),
         };
         path::root(&volume.fs)?.inode.check_dir()?;
         if !volume.fs.options.read_only {
             volume.fs.start_quota()?;
             volume.fs.free_orphans()?;
-            volume.closed.store(false, Ordering::Release);
+            *volume.ended.lock() = None;
         }
         Ok(volume)
     }
@@ -156,10 +158,12 @@ impl Volume {
 
     /// As [`Volume::close`], for a volume that others still hold: whatever they do from then on is refused.
     pub fn finish(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
+        // Whoever comes later waits for the one who does it, and hears the same.
+        let mut ended = self.ended.lock();
+        if ended.is_none() {
+            *ended = Some(self.fs.close());
         }
-        self.fs.close()
+        ended.clone().unwrap_or(Ok(()))
     }
 
     /// Writes everything and makes it durable.

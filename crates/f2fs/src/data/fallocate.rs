@@ -52,6 +52,7 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result
 pub(crate) fn free(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<()> {
     settle_size(fs, inode, blocks)?;
     let _op = fs.start_op();
+    fs.note_dirty(inode);
     inode.mapping.forget_pages(blocks.clone());
     let mut tree = inode.tree.lock();
     clear_ext(&mut tree);
@@ -84,6 +85,7 @@ fn settle_size(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<()> {
     // The bytes before them first, so that the size never says more than there is.
     flush_pages(fs, inode, 0..blocks.start)?;
     let _op = fs.start_op();
+    fs.note_dirty(inode);
     inode.tree.lock().inode_mut().set_size(end);
     Ok(())
 }

@@ -23,6 +23,8 @@ pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     let op = fs.start_op();
     check_limit(inode, size)?;
     check_released(inode, size)?;
+    // Before the change, for one that fails half way has changed something too.
+    fs.note_dirty(inode);
     if size <= inode.size() {
         // Also to the size it has: space reserved behind the end goes.
         shrink(fs, inode, size, &op)?;
@@ -31,8 +33,6 @@ pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     }
     let mut tree = inode.tree.lock();
     tree.inode_mut().set_size(size);
-    drop(tree);
-    fs.note_dirty(inode);
     Ok(())
 }
 

@@ -381,7 +381,7 @@ impl WritebackOps for DataWriteback<'_> {
     fn submit(&mut self) -> Result<(), Error> {
         let folios: Vec<_> = self.units.iter().map(|u| Arc::clone(&u.folio)).collect();
         let result = self.run();
-        if let Err(Error::NoSpace | Error::Device(_)) = result {
+        if let Err(Error::NoSpace | Error::Device(_) | Error::Resources(_)) = result {
             // Another try may succeed: a checkpoint makes room, other blocks take the place of bad
             // ones. Clean, the bytes would be lost, and read back as what was there before.
             for folio in &folios {

@@ -19,6 +19,8 @@ pub(crate) struct InodeCache {
     inodes: Mutex<HashMap<Ino, Arc<Inode>>>,
     /// Number of inodes at which unused ones are looked for.
     look_at: AtomicUsize,
+    /// Grows whenever inodes leave. Changed under the lock of the map.
+    left: AtomicUsize,
 }
 
 impl Default for InodeCache {
@@ -26,6 +28,7 @@ impl Default for InodeCache {
         Self {
             inodes: Mutex::new(Rank::LEAF, HashMap::new()),
             look_at: AtomicUsize::new(IDLE_MAX),
+            left: AtomicUsize::new(0),
         }
     }
 }
@@ -33,21 +36,22 @@ impl Default for InodeCache {
 impl InodeCache {
     /// The inode, from memory or from the volume.
     pub(crate) fn get(&self, fs: &Fs, ino: Ino) -> Result<Arc<Inode>> {
-        if let Some(inode) = self.inodes.lock().get(&ino) {
-            return Ok(Arc::clone(inode));
+        loop {
+            if let Some(inode) = self.inodes.lock().get(&ino) {
+                return Ok(Arc::clone(inode));
+            }
+            if self.is_large() {
+                self.shrink();
+            }
+            let left = self.left.load(Ordering::Acquire);
+            let inode = read(fs, ino)?;
+            let mut inodes = self.inodes.lock();
+            // What was read is old if the inode was here, changed and left meanwhile.
+            if self.left.load(Ordering::Acquire) == left {
+                // Another thread may have been faster; then its inode counts.
+                return Ok(Arc::clone(inodes.entry(ino).or_insert(inode)));
+            }
         }
-        let addr = fs.meta.nat.node_addr(ino)?;
-        fs.meta.segments.check_valid(addr, 1)?;
-        let mut block = InodeBlock::parse(fs.meta.device.read_block(addr)?, ino, &fs.meta.sb)?;
-        if fs.options.untrusted {
-            untrusted::defuse(&mut block);
-        }
-        let inode = Inode::new(fs, ino, block, false)?;
-        if fs.options.read_only && self.is_large() {
-            self.shrink(); // Nothing is dirty, and nobody will ask for room.
-        }
-        // Another thread may have been faster; then its inode counts.
-        Ok(Arc::clone(self.inodes.lock().entry(ino).or_insert(inode)))
     }
 
     /// Adds an inode that was just made.
@@ -57,7 +61,10 @@ impl InodeCache {
 
     /// Forgets an inode that was freed.
     pub(crate) fn remove(&self, ino: Ino) {
-        let inode = self.inodes.lock().remove(&ino);
+        let mut inodes = self.inodes.lock();
+        self.left.fetch_add(1, Ordering::AcqRel);
+        let inode = inodes.remove(&ino);
+        drop(inodes);
         drop(inode);
     }
 
@@ -71,6 +78,7 @@ impl InodeCache {
         let mut victims = Vec::new();
         let left = {
             let mut inodes = self.inodes.lock();
+            self.left.fetch_add(1, Ordering::AcqRel);
             let mut excess = inodes.len().saturating_sub(IDLE_MAX / 2);
             // Clean is what no list of dirty inodes holds: then the cache's is the only reference.
             inodes.retain(|_, inode| {
@@ -90,4 +98,15 @@ impl InodeCache {
             inode.mapping.truncate(0);
         }
     }
+}
+
+/// The inode as the volume has it.
+fn read(fs: &Fs, ino: Ino) -> Result<Arc<Inode>> {
+    let addr = fs.meta.nat.node_addr(ino)?;
+    fs.meta.segments.check_valid(addr, 1)?;
+    let mut block = InodeBlock::parse(fs.meta.device.read_block(addr)?, ino, &fs.meta.sb)?;
+    if fs.options.untrusted {
+        untrusted::defuse(&mut block);
+    }
+    Inode::new(fs, ino, block, false)
 }

@@ -68,7 +68,7 @@ pub(super) fn change<R>(
 }
 
 /// The same, if `check` allows it, which runs under the inode's lock.
-fn change_if<R>(
+pub(super) fn change_if<R>(
     fs: &Fs,
     inode: &Arc<Inode>,
     check: impl FnOnce() -> Result<()>,
@@ -101,9 +101,9 @@ fn change_alone<R>(
     let _alone = inode.rwsem.write();
     check()?;
     let _op = fs.start_op();
-    let result = edit(&mut inode.tree.lock())?;
+    // Before the change, for one that fails half way has changed something too.
     fs.note_dirty(inode);
-    Ok(result)
+    edit(&mut inode.tree.lock())
 }
 
 /// Sets mode, owner and times.
@@ -237,7 +237,11 @@ pub(crate) fn set_compression(
         ));
     }
     check_changeable(inode)?;
-    change(fs, inode, |tree| {
+    let forget = || {
+        forget_holes(inode);
+        Ok(())
+    };
+    change_if(fs, inode, forget, |tree| {
         let is_file = inode.file_type == FileType::Regular;
         if is_file && (inode.size() > 0 || has_blocks(tree)) {
             return Err(Error::Invalid(
@@ -258,6 +262,15 @@ pub(crate) fn set_compression(
         tree.inode_mut().set_compress(compress.map(policy::info_of));
         inode.reload_layout(fs, tree)
     })
+}
+
+/// Takes what is cached of a file without bytes, or of one hole, out of the cache: the size of its folios changes.
+pub(super) fn forget_holes(inode: &Inode) {
+    // Bytes kept in the inode block may be newer in the cache; a compressed file has none.
+    let has_no_bytes = inode.size() == 0 || inode.clusters().is_some();
+    if has_no_bytes && !has_blocks(&inode.tree.lock()) {
+        inode.mapping.truncate(0);
+    }
 }
 
 /// Whether the file has blocks beside its inode and its attribute node.

@@ -4,7 +4,7 @@
 //!
 //! Files are rewritten window by window; others read and write them in between.
 
-use super::attr::{change, has_blocks};
+use super::attr::{change_if, forget_holes, has_blocks};
 use super::file::check_changeable;
 use crate::data::compress;
 use crate::data::fallocate::make_room;
@@ -93,7 +93,11 @@ pub(crate) fn set_option(
     } else {
         0
     };
-    change(fs, inode, |tree| {
+    let forget = || {
+        forget_holes(inode);
+        Ok(())
+    };
+    change_if(fs, inode, forget, |tree| {
         let old = tree.inode.compress().ok_or(Error::NotCompressed)?;
         if has_blocks(tree) {
             return Err(Error::TooLarge);

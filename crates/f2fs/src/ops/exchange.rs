@@ -45,11 +45,24 @@ pub(crate) fn exchange(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
     if across && a.inode.is_dir() != b.inode.is_dir() {
         check_links(if a.inode.is_dir() { b.dir } else { a.dir })?;
     }
+    // Their `..` change, and nobody adds an entry beside it meanwhile. In ascending order, as everywhere.
+    let mut moved = [&a, &b];
+    moved.sort_by_key(|side| side.inode.ino);
+    let locked =
+        moved.map(|side| (side.inode.is_dir() && across).then(|| side.inode.rwsem.write()));
     let op = fs.start_op();
     dir::replace(fs, &op, a.dir, &a.entry, &b.inode)?;
-    dir::replace(fs, &op, b.dir, &b.entry, &a.inode)?;
-    settle(fs, &op, &a, b.dir)?;
-    settle(fs, &op, &b, a.dir)?;
+    let done = swap_back(fs, &op, &a, &b);
+    drop(locked);
+    // Half of it must not reach the volume.
+    done.inspect_err(|error| fs.meta.device.stop(format!("exchange of names: {error}")))
+}
+
+/// The second half, after the first name names the second file.
+fn swap_back(fs: &Arc<Fs>, op: &OpGuard<'_>, a: &Side<'_>, b: &Side<'_>) -> Result<()> {
+    dir::replace(fs, op, b.dir, &b.entry, &a.inode)?;
+    settle(fs, op, a, b.dir)?;
+    settle(fs, op, b, a.dir)?;
     touch_modified(fs, a.dir);
     touch_modified(fs, b.dir);
     Ok(())

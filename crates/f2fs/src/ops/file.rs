@@ -175,8 +175,20 @@ pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
 /// Refuses to open what is no regular file, and a sealed one for writing.
 pub(crate) fn check_open(inode: &Inode, may_write: bool) -> Result<()> {
     check_regular(inode)?;
-    if may_write && inode.seal.is_some() {
+    if !may_write {
+        return Ok(());
+    }
+    if inode.seal.is_some() {
         return Err(SEALED);
+    }
+    if inode
+        .tree
+        .lock()
+        .inode
+        .flags()
+        .contains(InodeFlags::IMMUTABLE)
+    {
+        return Err(Error::NotPermitted("the file is immutable"));
     }
     Ok(())
 }

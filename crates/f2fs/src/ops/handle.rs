@@ -47,6 +47,8 @@ impl Drop for OpenInode {
             return; // It stays in the orphan list; the next mount frees it.
         }
         let op = self.fs.start_op();
+        // Freed half way, it must not vanish from memory with what it still holds.
+        self.fs.note_dirty(&self.inode);
         if let Err(error) = self.inode.free(&self.fs, &op) {
             tracing::error!(ino = %self.inode.ino, %error, "an unlinked file could not be freed");
         }

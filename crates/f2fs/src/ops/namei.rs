@@ -337,6 +337,8 @@ pub(crate) fn rename(
     {
         return Err(Error::NotEmpty);
     }
+    // Its `..` changes, and nobody adds an entry beside it meanwhile.
+    let _moved = (inode.is_dir() && across).then(|| inode.rwsem.write());
     let op = fs.start_op();
     let whiteout = match leave {
         Leave::Nothing => None,
@@ -356,7 +358,8 @@ pub(crate) fn rename(
         return Err(error);
     }
     let old = clear_old_name(fs, &op, from, whiteout.as_deref());
-    old.and_then(|()| finish_rename(fs, &op, &inode, from, to, target.is_some()))
+    let done = old.and_then(|()| finish_rename(fs, &op, &inode, from, to, target.is_some()));
+    done.inspect_err(|error| fs.meta.device.stop(format!("rename: {error}")))
 }
 
 /// The file that a rename replaces, if it may.

@@ -56,10 +56,12 @@ pub(crate) fn step(fs: &Arc<Fs>, dir: &OpenInode, name: &[u8]) -> Result<OpenIno
     Ok(OpenInode::new(fs, inode))
 }
 
-/// The parent of a directory, without the directory's lock: the caller holds the rename lock.
+/// The parent of a directory, without the directory's lock: the caller holds the rename lock. The inode block says it,
+/// as `..` does, and keeps saying it while the entries move.
 pub(crate) fn step_up(fs: &Arc<Fs>, dir: &OpenInode) -> Result<OpenInode> {
-    let found = dir::lookup(fs, &dir.inode, b"..")?.ok_or(Error::NotFound)?;
-    let inode = fs.inodes.get(fs, found.ino)?;
+    let parent = dir.inode.tree.lock().inode.pino();
+    let parent = fs.meta.geometry.nid(parent.get())?;
+    let inode = fs.inodes.get(fs, parent)?;
     inode.check_dir()?;
     Ok(OpenInode::new(fs, inode))
 }
