@@ -5,8 +5,8 @@
 
 use super::file::{check_key, touch_modified};
 use super::namei::{
-    Name, add_links, check_gives_up, check_links, check_parent, check_removable, is_below,
-    lock_order, sub_link,
+    Name, add_links, check_gives_up, check_links, check_not_itself, check_parent, check_removable,
+    is_below, lock_order, sub_link,
 };
 use crate::dir::{self, Found};
 use crate::error::{Error, Result};
@@ -74,6 +74,7 @@ fn find<'a>(fs: &Arc<Fs>, name: Name<'a>) -> Result<Side<'a>> {
     let entry = dir::lookup(fs, name.dir, name.name)?.ok_or(Error::NotFound)?;
     let inode = fs.inodes.get(fs, entry.ino)?;
     check_removable(&inode)?;
+    check_not_itself(name.dir, &inode)?;
     Ok(Side {
         dir: name.dir,
         entry,

@@ -197,9 +197,7 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
         _ => {}
     }
     check_removable(&inode)?;
-    if inode.ino == parent.ino {
-        return Err(Inconsistent::DirLoop { ino: parent.ino }.into());
-    }
+    check_not_itself(parent, &inode)?;
     // Held over the removal: nobody adds an entry to a directory that is going.
     let _victim = inode.is_dir().then(|| inode.rwsem.write());
     if inode.is_dir() && !dir::is_empty(fs, &inode)? {
@@ -213,6 +211,14 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
         sub_link(parent);
     }
     touch_modified(fs, parent);
+    Ok(())
+}
+
+/// Refuses a directory that damage made an entry of its own: it would be locked twice.
+pub(super) fn check_not_itself(dir: &Inode, inode: &Inode) -> Result<()> {
+    if inode.ino == dir.ino {
+        return Err(Inconsistent::DirLoop { ino: dir.ino }.into());
+    }
     Ok(())
 }
 
@@ -317,6 +323,7 @@ pub(crate) fn rename(
     check_key(from.dir)?;
     check_key(to.dir)?;
     let inode = fs.inodes.get(fs, source.ino)?;
+    check_not_itself(from.dir, &inode)?;
     check_removable(&inode)?;
     check_same_project(to.dir, &inode)?;
     if inode.is_dir() && is_below(fs, to.dir, inode.ino)? {
@@ -331,6 +338,9 @@ pub(crate) fn rename(
     };
     // Held over the removal: nobody adds an entry to a directory that is going.
     let dir = victim.as_ref().filter(|victim| victim.is_dir());
+    if let Some(dir) = dir {
+        check_not_itself(to.dir, dir)?;
+    }
     let _victim = dir.map(|dir| dir.rwsem.write());
     if let Some(dir) = dir
         && !dir::is_empty(fs, dir)?
