@@ -7,7 +7,7 @@
 mod jobs;
 mod table;
 
-use crate::suites::Context;
+use crate::suites::{Context, Profile};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jobs::Rate;
@@ -42,7 +42,7 @@ struct Peer {
 
 /// Runs all rounds and prints the table.
 pub(crate) fn run(args: &CompareArgs) -> Result<()> {
-    let cx = Context::new(None, false, 1)?;
+    let cx = Context::new(None, false, 1, Profile::Release)?;
     let peers = peers(&cx)?;
     let mut table = Table::new(peers.iter().map(|peer| peer.name).collect());
     for round in 0..args.rounds {

@@ -22,16 +22,40 @@ pub(crate) struct Context {
     bin: PathBuf,
 }
 
+/// How programs are built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// With the checks of lock order: for tests.
+    Checked,
+    /// Without: for measuring.
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::Release => "release",
+        }
+    }
+}
+
 impl Context {
     /// Builds what the suites start.
-    pub(crate) fn new(on: Option<&Path>, is_long: bool, seed: u64) -> Result<Self> {
-        let mut args = vec!["build", "--quiet", "--profile", "checked"];
+    pub(crate) fn new(
+        on: Option<&Path>,
+        is_long: bool,
+        seed: u64,
+        profile: Profile,
+    ) -> Result<Self> {
+        let profile = profile.name();
+        let mut args = vec!["build", "--quiet", "--profile", profile];
         args.extend(["--package", "mount-tests"]);
         if on.is_none() {
             args.extend(["--package", "f2fs-cli"]);
         }
         run::cargo(&args)?;
-        let bin = workspace().join("target/checked");
+        let bin = workspace().join("target").join(profile);
         let system = match on {
             None => std::env::var_os("F2FS_BIN").map_or_else(
                 || System::F2fs(bin.join("f2fs")),

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
         return Ok(());
     }
     let chosen = choose(&args.names)?;
-    let context = Context::new(args.on.as_deref(), args.long, args.seed)?;
+    let context = Context::new(args.on.as_deref(), args.long, args.seed, Profile::Checked)?;
     if let Some(reason) = context.lacks() {
         if std::env::var_os("CI").is_some() {
             bail!("no mount: {reason}");
