@@ -17,7 +17,7 @@ mod stress;
 mod trees;
 mod user;
 
-pub(crate) use context::{Context, output};
+pub(crate) use context::{Context, Profile, output};
 pub(crate) use lists::SUITES;
 
 use anyhow::{Result, bail};
