@@ -50,6 +50,7 @@ fn a_killed_daemon_leaves_a_clean_volume() {
     drop(file);
     fs::write(mount.dir().join("lost"), vec![1; 100_000]).unwrap();
     mount.kill().unwrap();
+    mount.unmount().unwrap();
     mount.mount().unwrap();
     assert_eq!(path.metadata().unwrap().len(), 5000);
     mount.check().unwrap();

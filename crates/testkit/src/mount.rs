@@ -136,7 +136,7 @@ impl Mount {
         matches!(self.options.system, System::Folder(_))
     }
 
-    /// Mounts it, after [`Mount::unmount`] or [`Mount::kill`].
+    /// Mounts it again, after [`Mount::unmount`].
     pub fn mount(&mut self) -> io::Result<()> {
         if self.is_folder() {
             return Ok(());
@@ -222,15 +222,16 @@ impl Mount {
         self.mount()
     }
 
-    /// Kills the daemon at once, as a power cut does, then takes the dead mount away. Pages that the
-    /// kernel had not handed over are lost; what the daemon wrote to the image stays.
+    /// Kills the daemon at once. Pages that the kernel had not handed over are lost; what the daemon
+    /// wrote to the image stays. [`Mount::unmount`] takes the dead mount away, once those who used it
+    /// have let go.
     pub fn kill(&mut self) -> io::Result<()> {
         let Some(mut daemon) = self.daemon.take() else {
             return Err(Error::other("no daemon to kill"));
         };
         daemon.kill()?;
         daemon.wait()?;
-        self.unmount()
+        Ok(())
     }
 
     /// Unmounts; fails if the checker finds anything wrong. The volume can be mounted again.

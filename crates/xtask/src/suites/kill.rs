@@ -59,6 +59,7 @@ fn one(cx: &Context, n: u64, compress: Option<&'static str>, work: &Path) -> Res
     for writer in &mut writers {
         writer.child.wait()?;
     }
+    mount.unmount().context("unmount after the kill")?;
     mount.mount().context("mount after the kill")?;
     let mut files = 0;
     for writer in &writers {
