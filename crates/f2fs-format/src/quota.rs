@@ -9,9 +9,9 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`raw`] | the structures |
-//! | [`check`] | reading a file, block by block |
-//! | [`edit`] | changing and adding records |
+//! | `raw` | the structures |
+//! | `check` | reading a file, block by block |
+//! | `edit` | changing and adding records |
 //!
 //! # Invariants
 //! A [`QuotaFile`] was checked whole: every block has one use, every reference leads to the record

@@ -7,18 +7,18 @@
 //! | module | what |
 //! |---|---|
 //! | [`options`] | what stands behind `-o` |
-//! | [`session`] | mounts, serves, ends in a checkpoint |
-//! | [`fuseblk`] | root's mounts: sync(2) reaches the volume and umount(2) waits for it |
-//! | [`mod@umount`] | ends a mount from outside |
-//! | [`dispatch`] | the operations of FUSE, each a few lines |
-//! | [`filesystem`] | what they work with, and what takes more |
-//! | [`nodes`], [`files`] | what the kernel knows and holds open |
-//! | [`answer`], [`attr`] | answers, attributes and errors in FUSE's words |
-//! | [`words`] | numbers of system calls in the engine's |
-//! | [`listing`] | directories in FUSE's words |
-//! | [`ioctl`] | the ioctls of `chattr` and `f2fs_io` |
-//! | [`lockin`] | what an untrusted volume's process gives up |
-//! | [`commit`] | a checkpoint every so often |
+//! | `session` | mounts, serves, ends in a checkpoint |
+//! | `fuseblk` | root's mounts: sync(2) reaches the volume and umount(2) waits for it |
+//! | `umount` | ends a mount from outside |
+//! | `dispatch` | the operations of FUSE, each a few lines |
+//! | `filesystem` | what they work with, and what takes more |
+//! | `nodes`, `files` | what the kernel knows and holds open |
+//! | `answer`, `attr` | answers, attributes and errors in FUSE's words |
+//! | `words` | numbers of system calls in the engine's |
+//! | `listing` | directories in FUSE's words |
+//! | `ioctl` | the ioctls of `chattr` and `f2fs_io` |
+//! | `lockin` | what an untrusted volume's process gives up |
+//! | `commit` | a checkpoint every so often |
 //!
 //! # Locking
 //! The tables of nodes and files are sharded maps; nothing is dropped, and no operation runs, while a shard is
