@@ -110,7 +110,7 @@ fn attach_loop(image: &Path, read_only: bool) -> Option<PathBuf> {
 
 fn run_losetup(args: &[&std::ffi::OsStr]) -> Option<String> {
     // mount(8) starts helpers without the administrators' folders on the path.
-    let places = ["/usr/sbin/losetup", "/sbin/losetup", "losetup"];
+    let places = ["/usr/sbin/losetup", "/sbin/losetup"];
     let program = places
         .into_iter()
         .find(|place| Path::new(place).is_file())
@@ -173,7 +173,7 @@ fn flags(options: &MountOptions) -> MountFlags {
         .fold(MountFlags::empty(), |all, (_, flag)| all | flag)
 }
 
-/// Takes back a mount whose volume could not be opened.
+/// Takes back a mount that cannot be served.
 pub(crate) fn abandon(point: &Path) {
     if let Err(error) = unmount(point, UnmountFlags::DETACH) {
         tracing::error!(point = %point.display(), %error, "unmounting after a failure");

@@ -95,6 +95,12 @@ pub fn mount(image: &Path, point: &Path, options: MountOptions) -> Result<Mounte
     let commits = interval
         .map(|interval| Commits::start(&volume, interval))
         .transpose()
+        .inspect_err(|_| {
+            // A mount of fusermount3 goes with its session.
+            if is_root {
+                fuseblk::abandon(&point);
+            }
+        })
         .map_err(|e| MountError::system("a thread for checkpoints", e))?;
     Ok(Mounted {
         session,
