@@ -9,7 +9,7 @@ use crate::bio::{Bio, BioOp, BioVec};
 use crate::error::{DeviceError, DeviceOp};
 use runtime::workers::WorkerPool;
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
-use rustix::io::{Errno, preadv, pwritev};
+use rustix::io::{Errno, ReadWriteFlags, preadv, pwritev, pwritev2};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
@@ -184,6 +184,32 @@ impl Inner {
         Ok(())
     }
 
+    /// Writes past the host's cache (`RWF_DSYNC`), without waiting for what others wrote.
+    fn write_through(&self, mut pos: u64, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            match pwritev2(
+                &self.file,
+                &[IoSlice::new(data)],
+                pos,
+                ReadWriteFlags::DSYNC,
+            ) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    pos += n as u64;
+                    data = &data[n..];
+                }
+                Err(Errno::INTR) => {}
+                // An old kernel, or a file system of its own mind: then the long way.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    self.file.write_all_at(data, pos)?;
+                    return self.file.sync_data();
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
     fn write_group(&self, pos: u64, len: usize, group: &[BioVec]) -> io::Result<()> {
         let mut slices: Vec<IoSlice<'_>> = group
             .iter()
@@ -241,6 +267,14 @@ impl BlockDevice for FileDevice {
         self.inner
             .file
             .write_all_at(data, pos)
+            .map_err(|e| DeviceError::new(DeviceOp::Write, pos, len, &e))
+    }
+
+    fn write_durable(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let len = data.len() as u64;
+        self.inner.check(DeviceOp::Write, pos, len)?;
+        self.inner
+            .write_through(pos, data)
             .map_err(|e| DeviceError::new(DeviceOp::Write, pos, len, &e))
     }
 
@@ -305,6 +339,18 @@ mod tests {
             device.read_at(12288, &mut last).unwrap();
             assert_eq!(last[..], buffer.read(4096..8192)[..]);
         }
+    }
+
+    #[test]
+    fn what_is_written_through_is_there() {
+        let (dir, device) = device(0);
+        device.write_durable(8192, &[5; 4096]).unwrap();
+        let bytes = std::fs::read(dir.path().join("image")).unwrap();
+        assert_eq!(
+            (bytes[8191], bytes[8192], bytes[12287], bytes[12288]),
+            (0, 5, 5, 0)
+        );
+        assert!(device.write_durable(1 << 20, &[0]).is_err());
     }
 
     #[test]

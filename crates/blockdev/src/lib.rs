@@ -40,6 +40,12 @@ pub trait BlockDevice: Send + Sync + std::fmt::Debug {
     /// Writes all of `data` at `pos`. Durable after the next `flush`.
     fn write_at(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError>;
 
+    /// Writes all of `data` at `pos`; it is durable when this returns (FUA). Says nothing about other writes.
+    fn write_durable(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write_at(pos, data)?;
+        self.flush()
+    }
+
     /// Makes every completed write durable.
     fn flush(&self) -> Result<(), DeviceError>;
 

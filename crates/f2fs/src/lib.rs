@@ -77,7 +77,9 @@ pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
 pub use ops::fallocate::Fallocate;
 pub use ops::privileges::Privileges;
-pub use options::{Atime, CompressDefaults, CompressMode, Fill, Inline, VolumeOptions};
+pub use options::{
+    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, VolumeOptions,
+};
 pub use pagecache::CacheStats;
 pub use quota::{QuotaScope, QuotaState};
 pub use runtime::clock::Timestamp;

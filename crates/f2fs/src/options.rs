@@ -96,6 +96,29 @@ pub enum Atime {
     Strictatime,
 }
 
+/// What an fsync promises about the names around its file, and how it orders its writes (kernel: `fsync_mode=`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FsyncMode {
+    /// The file is durable; no other file is lost by that.
+    #[default]
+    Posix,
+    /// Also all names that changed in its directory before, as on xfs, ext4 and btrfs.
+    Strict,
+    /// As posix, but the device is not flushed: for devices that keep what they were given.
+    NoBarrier,
+}
+
+/// Whether opening a volume finds what was fsynced after its last checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RollForward {
+    /// Yes. A volume opened for writing gets a checkpoint with it, one opened for reading shows it.
+    #[default]
+    Replay,
+    /// No (kernel: `norecovery`): the last checkpoint is shown. A volume that has something to find is refused for
+    /// writing.
+    Ignore,
+}
+
 /// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
 #[derive(Clone, Debug)]
 pub struct VolumeOptions {
@@ -130,6 +153,10 @@ pub struct VolumeOptions {
     pub verify: Verify,
     /// Whether reading changes access times.
     pub atime: Atime,
+    /// What an fsync promises.
+    pub fsync_mode: FsyncMode,
+    /// Whether fsynced data after the last checkpoint is recovered.
+    pub roll_forward: RollForward,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Seed of inode generations; None draws one from the system.
@@ -154,6 +181,8 @@ impl Default for VolumeOptions {
             inline: Inline::default(),
             verify: Verify::Strict,
             atime: Atime::default(),
+            fsync_mode: FsyncMode::default(),
+            roll_forward: RollForward::default(),
             clock: Arc::new(SystemClock),
             seed: None,
         }

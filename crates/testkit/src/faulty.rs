@@ -127,6 +127,11 @@ impl BlockDevice for FaultyDevice {
         self.inner.write_at(pos, data)
     }
 
+    fn write_durable(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.check(DeviceOp::Write, pos, data.len() as u64)?;
+        self.inner.write_durable(pos, data)
+    }
+
     fn flush(&self) -> Result<(), DeviceError> {
         self.check(DeviceOp::Flush, 0, 0)?;
         self.inner.flush()
