@@ -16,6 +16,7 @@ mod extra;
 mod fields;
 mod flags;
 mod raw;
+mod recover;
 
 use alloc::boxed::Box;
 

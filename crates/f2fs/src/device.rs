@@ -29,6 +29,8 @@ pub struct DeviceCounters {
     pub writes: u64,
     /// Bytes handed over by them.
     pub written_bytes: u64,
+    /// Of them, those that were durable when they ended.
+    pub durable_writes: u64,
     /// Flushes.
     pub flushes: u64,
     /// Bytes of the largest single transfer of file data.
@@ -41,6 +43,7 @@ struct Counters {
     read_bytes: AtomicU64,
     writes: AtomicU64,
     written_bytes: AtomicU64,
+    durable_writes: AtomicU64,
     flushes: AtomicU64,
     largest_bio: AtomicU64,
 }
@@ -122,6 +125,18 @@ impl Device {
         self.latch(result)
     }
 
+    /// Writes one run of blocks of metadata that is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`write_meta`](Self::write_meta).
+    pub(crate) fn write_meta_durable(&self, addr: BlockAddr, data: &[u8]) -> Result<()> {
+        self.check_running()?;
+        self.counters.write(data.len() as u64);
+        self.counters.durable_writes.fetch_add(1, Ordering::Relaxed);
+        let result = self.inner.write_durable(addr.byte_pos(), data);
+        self.latch(result)
+    }
+
     /// Starts a transfer of file data; the bio's positions are in bytes. A write on a stopped
     /// volume completes with an error.
     pub(crate) fn submit(&self, bio: Bio) {
@@ -185,6 +200,7 @@ impl Device {
             read_bytes: get(&self.counters.read_bytes),
             writes: get(&self.counters.writes),
             written_bytes: get(&self.counters.written_bytes),
+            durable_writes: get(&self.counters.durable_writes),
             flushes: get(&self.counters.flushes),
             largest_bio: get(&self.counters.largest_bio),
         }

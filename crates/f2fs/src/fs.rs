@@ -7,6 +7,7 @@
 
 use crate::data::codecs::Codecs;
 use crate::error::{Error, Result};
+use crate::fsync::{FsyncQueue, VacatedNames};
 use crate::inode::{Inode, InodeCache};
 use crate::locks;
 use crate::meta::Metadata;
@@ -67,6 +68,9 @@ impl Drop for NoWritebackScope {
     }
 }
 
+/// The epoch before this open volume has made a checkpoint.
+pub(crate) const FIRST_EPOCH: u64 = 1;
+
 /// One open volume.
 #[derive(Debug)]
 pub(crate) struct Fs {
@@ -90,6 +94,14 @@ pub(crate) struct Fs {
     /// Whether the last checkpoint was not the one of a clean end.
     pub(crate) needs_umount: AtomicBool,
     pub(crate) checkpoint: Mutex<()>,
+    /// Grows when a checkpoint has stopped all operations, before it looks at anything.
+    pub(crate) frozen: AtomicU64,
+    /// [`Fs::frozen`] as the last successful checkpoint found it.
+    pub(crate) checkpointed: AtomicU64,
+    /// Checkpoints since the volume was opened, and one.
+    epoch: AtomicU64,
+    pub(crate) fsyncs: FsyncQueue,
+    pub(crate) vacated: VacatedNames,
     pub(crate) rename: Mutex<()>,
     pub(crate) quota: Quota,
     rng: Mutex<Rng>,
@@ -114,6 +126,11 @@ impl Fs {
             changed: AtomicBool::new(false),
             needs_umount: AtomicBool::new(false),
             checkpoint: Mutex::new(locks::CHECKPOINT, ()),
+            frozen: AtomicU64::new(0),
+            checkpointed: AtomicU64::new(0),
+            epoch: AtomicU64::new(FIRST_EPOCH),
+            fsyncs: FsyncQueue::default(),
+            vacated: VacatedNames::default(),
             rename: Mutex::new(locks::RENAME, ()),
             quota: Quota::default(),
             rng: Mutex::new(Rank::LEAF, rng),
@@ -166,6 +183,18 @@ impl Fs {
         }
     }
 
+    /// The time between two checkpoints, as a number. It changes only while no operation runs.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// A checkpoint is complete.
+    pub(crate) fn start_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.vacated.clear();
+        self.meta.space.start_epoch();
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }
@@ -213,6 +242,12 @@ impl Fs {
             return Err(error);
         }
         Ok(nid)
+    }
+
+    /// Takes a certain nid for a node, with room for its block.
+    pub(crate) fn claim_nid(&self, nid: Nid) -> Result<()> {
+        self.meta.nat.claim_nid(nid)?;
+        self.meta.space.reserve_node()
     }
 
     /// Frees a node's block and nid.

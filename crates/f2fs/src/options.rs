@@ -192,8 +192,14 @@ impl Default for VolumeOptions {
 impl VolumeOptions {
     /// With what one option implies for another.
     pub(crate) fn resolved(&self) -> Self {
+        let roll_forward = if self.untrusted {
+            RollForward::Ignore
+        } else {
+            self.roll_forward
+        };
         Self {
             read_only: self.read_only || self.untrusted,
+            roll_forward,
             ..self.clone()
         }
     }

@@ -8,10 +8,9 @@ use crate::checkpoint::CheckpointReason;
 use crate::data::flush::{flush_pages, flush_pages_in_op};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
-use crate::inode::Inode;
 use crate::node::NodeWriter;
 use crate::stats;
-use std::sync::Arc;
+use runtime::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
 impl Fs {
@@ -128,20 +127,42 @@ impl Fs {
         self.check_writable()?;
         self.flush_data()?;
         if self.changed.load(Ordering::Acquire) {
-            self.write_checkpoint(CheckpointReason::Sync)?;
+            self.request_checkpoint()?;
         }
         Ok(())
     }
 
+    /// Whether an fsync may write so many nodes before the next checkpoint.
+    pub(crate) fn has_chain_room(&self, nodes: u64) -> bool {
+        self.has_checkpoint_room(OPERATION_BLOCKS + nodes)
+    }
+
+    /// A checkpoint of everything up to now. Those who ask at the same time share one.
+    pub(crate) fn request_checkpoint(&self) -> Result<()> {
+        let before = self.frozen.load(Ordering::Acquire);
+        let one = self.checkpoint.lock();
+        if self.checkpointed.load(Ordering::Acquire) > before {
+            return Ok(()); // It began after this was asked for.
+        }
+        self.checkpoint_locked(CheckpointReason::Sync, &one)
+    }
+
     /// One checkpoint (kernel: `f2fs_write_checkpoint`). Operations wait at its barrier.
     pub(crate) fn write_checkpoint(&self, reason: CheckpointReason) -> Result<()> {
-        let _one = self.checkpoint.lock();
+        let one = self.checkpoint.lock();
+        self.checkpoint_locked(reason, &one)
+    }
+
+    fn checkpoint_locked(&self, reason: CheckpointReason, _one: &MutexGuard<'_, ()>) -> Result<()> {
         let frozen = self.freeze();
+        let number = self.frozen.fetch_add(1, Ordering::AcqRel) + 1;
         self.check_writable()?;
         let result = self.checkpoint_frozen(reason, &frozen);
         if let Err(error) = &result {
             // What is in memory and what was written may disagree; the last checkpoint stays the truth.
             self.meta.device.stop(format!("checkpoint: {error}"));
+        } else {
+            self.checkpointed.store(number, Ordering::Release);
         }
         result
     }
@@ -160,6 +181,7 @@ impl Fs {
         self.meta.write_checkpoint(reason)?;
         stats::add(&self.counters.checkpoints, 1);
         tracing::debug!(?reason, inodes = dirty.len(), "checkpoint");
+        self.start_epoch();
         self.dirty_entries.store(0, Ordering::Relaxed);
         self.changed.store(false, Ordering::Release);
         self.needs_umount
@@ -214,16 +236,3 @@ const BATCH_PAGES_MIN: usize = 256;
 
 /// Clean nodes that an inode keeps after a checkpoint.
 const NODES_KEPT: usize = 256;
-
-/// Flushes one file and makes it durable.
-pub(crate) fn sync_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
-    if fs.options.read_only {
-        return Ok(());
-    }
-    fs.check_writable()?;
-    flush_pages(fs, inode, 0..u64::MAX)?;
-    if fs.changed.load(Ordering::Acquire) {
-        fs.write_checkpoint(CheckpointReason::Sync)?;
-    }
-    Ok(())
-}

@@ -4,12 +4,12 @@ use super::metadata::{ClusterCounts, Metadata, count_clusters};
 use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
+use crate::fsync::{SyncScope, sync_file};
 use crate::ops::attr::SetAttr;
 use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
 use crate::ops::privileges::{Privileges, kill_privileges};
 use crate::ops::{attr, extents, file};
-use crate::sync::sync_file;
 use crate::verity::{self, VerityDigest};
 use pagecache::{ErrSeqCursor, Readahead};
 use runtime::sync::{Mutex, Rank};
@@ -113,8 +113,18 @@ impl File {
 
     /// Makes content and attributes durable. Reports an error of earlier writing-back once.
     pub fn sync_all(&self) -> Result<()> {
+        self.sync(SyncScope::All)
+    }
+
+    /// Makes the content durable, and what is needed to read it: fdatasync(2). Reports an error as
+    /// [`File::sync_all`].
+    pub fn sync_data(&self) -> Result<()> {
+        self.sync(SyncScope::Data)
+    }
+
+    fn sync(&self, scope: SyncScope) -> Result<()> {
         let (fs, inode) = (&self.open.fs, &self.open.inode);
-        let synced = sync_file(fs, inode);
+        let synced = sync_file(fs, inode, scope);
         // A copy: the cursor's lock and the record's are both leaves.
         let mut seen = self.seen.lock().errors;
         let told = inode.mapping.errors().check(&mut seen);

@@ -20,7 +20,8 @@ use crate::ops::fileattr;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
-use crate::options::{CompressDefaults, VolumeOptions};
+use crate::options::{CompressDefaults, RollForward, VolumeOptions};
+use crate::recovery;
 use crate::stats::Stats;
 use crate::xattr::SetXattr;
 use blockdev::{Access, BlockDevice, FileDevice};
@@ -121,33 +122,59 @@ impl Volume {
     /// Opens the volume on a device.
     pub fn open_device(device: Arc<dyn BlockDevice>, options: &VolumeOptions) -> Result<Self> {
         let options = options.resolved();
+        let volume = Self::load(Arc::clone(&device), &options)?;
+        match volume.recover() {
+            Ok(()) => {
+                if !options.read_only {
+                    *volume.ended.lock() = None;
+                }
+                Ok(volume)
+            }
+            Err(error) if options.read_only => {
+                tracing::warn!(%error, "fsynced data cannot be recovered; this is the last checkpoint");
+                drop(volume);
+                Self::load(device, &options)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The volume as its last checkpoint has it. Dropping it does not write anything.
+    fn load(device: Arc<dyn BlockDevice>, options: &VolumeOptions) -> Result<Self> {
         let mode = if options.read_only {
             meta::OpenMode::ReadOnly
         } else {
             meta::OpenMode::ReadWrite
         };
         let meta = meta::Metadata::open(Arc::new(Device::new(device)), mode)?;
-        if !options.read_only && meta.has_fsync_chain()? {
-            return Err(Error::ReadOnly(
-                "the volume holds fsynced data that no checkpoint has yet; mount it with Linux once, or open it \
-                 read-only to see the last checkpoint"
-                    .to_owned(),
-            ));
-        }
-        let fs = Fs::new(meta, options)?;
+        let fs = Fs::new(meta, options.clone())?;
         fs.watch_memory();
-        // Dropping it on an error below must not write anything.
         let volume = Self {
             fs,
             ended: Mutex::new(locks::ENDING, Some(Ok(()))),
         };
         path::root(&volume.fs)?.inode.check_dir()?;
-        if !volume.fs.options.read_only {
-            volume.fs.start_quota()?;
-            volume.fs.free_orphans()?;
-            *volume.ended.lock() = None;
-        }
         Ok(volume)
+    }
+
+    /// What a mount does after a crash, in the kernel's order: unlinked files are freed, then what was fsynced after
+    /// the last checkpoint is recovered.
+    fn recover(&self) -> Result<()> {
+        let fs = &self.fs;
+        if !fs.options.read_only {
+            fs.start_quota()?;
+            fs.free_orphans()?;
+        }
+        if fs.options.roll_forward == RollForward::Replay {
+            return recovery::roll_forward(fs).map_err(explain_recovery);
+        }
+        if !fs.options.read_only && recovery::is_needed(&fs.meta)? {
+            return Err(Error::ReadOnly(
+                "the volume holds fsynced data that is not to be recovered; open it for reading"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     /// Writes everything, marks the volume cleanly unmounted and closes it. Open files keep it in memory but can
@@ -556,6 +583,20 @@ impl Volume {
     pub fn drop_caches(&self) {
         self.fs.cache.drop_clean();
     }
+}
+
+/// Says what is wrong with the chain of nodes, and what is still there.
+fn explain_recovery(error: Error) -> Error {
+    if matches!(
+        error,
+        Error::Device(_) | Error::Shutdown(_) | Error::Resources(_)
+    ) {
+        return error;
+    }
+    Error::ReadOnly(format!(
+        "what was fsynced after the last checkpoint cannot be recovered: {error}; the volume opens read-only as the last \
+         checkpoint has it, and 'fsck.f2fs' can make it writable"
+    ))
 }
 
 impl Drop for Volume {

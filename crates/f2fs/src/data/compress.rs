@@ -58,6 +58,7 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let total = count_spare(fs, inode, &mut tree, Slot::New)?;
     tree.release_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::New, Slot::Hole)?;
+    tree.note_unfit(fs);
     let inline = tree.inode.inline() | InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(0);
@@ -74,6 +75,7 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let total = count_spare(fs, inode, &mut tree, Slot::Hole)?;
     tree.reserve_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::Hole, Slot::New)?;
+    tree.note_unfit(fs);
     let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(total);

@@ -225,6 +225,7 @@ fn exchange(
     copied: &[BlockRun],
 ) -> Result<()> {
     clear_ext(tree);
+    tree.note_unfit(fs);
     // The summaries of the copies name the nodes as they are.
     tree.free_blocks(fs, &shift.removed, Emptied::Keep)?;
     empty_slots(fs, tree, &shift.tail)?;

@@ -112,7 +112,7 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
     let mut tree = inode.tree.lock();
     tree.truncate(fs, blocks)?;
     if size == 0 {
-        forget_release(&mut tree);
+        forget_release(fs, &mut tree);
     }
     if tree.inode.ext().is_some() {
         tree.inode_mut().clear_ext();
@@ -150,8 +150,9 @@ fn cut_cluster(ops: &DataOps<'_>, inode: &Inode, size: u64) -> Result<Option<u64
 }
 
 /// An empty file has nothing released any more.
-fn forget_release(tree: &mut Tree) {
+fn forget_release(fs: &Fs, tree: &mut Tree) {
     if tree.is_released() {
+        tree.note_unfit(fs);
         let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
         tree.inode_mut().set_inline(inline);
     }

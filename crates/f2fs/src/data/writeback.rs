@@ -320,8 +320,10 @@ impl<'a> DataWriteback<'a> {
                 _ => commit_cluster(&self.ops, &mut tree, unit)?,
             }
             let end = (unit.first + unit.len as u64) * iomap::BLOCK_SIZE;
-            let on_volume = tree.inode.size().max(end.min(self.ops.inode.size()));
-            tree.inode_mut().set_size(on_volume);
+            let on_volume = end.min(self.ops.inode.size());
+            if tree.inode.size() < on_volume {
+                tree.inode_mut().set_size(on_volume);
+            }
         }
         if tree.inode.ext().is_some() {
             tree.inode_mut().clear_ext();
@@ -513,6 +515,7 @@ fn commit_cluster(ops: &DataOps<'_>, tree: &mut Tree, unit: &Placed) -> Result<(
         0
     };
     if before != after {
+        tree.note_unfit(ops.fs);
         let info = tree.inode.compress().expect("a compressed file");
         let total = (info.compr_blocks + after).saturating_sub(before);
         tree.inode_mut().set_compr_blocks(total);

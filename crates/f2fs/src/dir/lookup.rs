@@ -153,6 +153,11 @@ fn find_in(
     }))
 }
 
+/// The hash that a name has in a directory.
+pub(crate) fn hash_of(fs: &Fs, dir: &Inode, name: &[u8]) -> Result<u32> {
+    Ok(Wanted::new(fs, dir, name)?.hash)
+}
+
 /// Whether it holds nothing but `.` and `..`.
 pub(crate) fn is_empty(fs: &Fs, dir: &Arc<Inode>) -> Result<bool> {
     if block::is_inline(dir) {

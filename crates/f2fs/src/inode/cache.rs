@@ -54,6 +54,11 @@ impl InodeCache {
         }
     }
 
+    /// The inode, if it is in memory.
+    pub(crate) fn peek(&self, ino: Ino) -> Option<Arc<Inode>> {
+        self.inodes.lock().get(&ino).map(Arc::clone)
+    }
+
     /// Adds an inode that was just made.
     pub(crate) fn insert(&self, inode: Arc<Inode>) {
         self.inodes.lock().insert(inode.ino, inode);

@@ -46,12 +46,18 @@ impl Inode {
     /// gives the inode back with [`Inode::free`].
     pub(crate) fn create(
         fs: &Fs,
-        _op: &OpGuard<'_>,
+        op: &OpGuard<'_>,
         parent: &Self,
         new: &NewFile<'_>,
     ) -> Result<Arc<Self>> {
         let ino = fs.take_nid()?;
         let block = new_block(fs, &parent.tree.lock().inode, ino, new);
+        Self::adopt(fs, op, block)
+    }
+
+    /// Makes an inode of a block whose nid was taken for it.
+    pub(crate) fn adopt(fs: &Fs, _op: &OpGuard<'_>, block: InodeBlock) -> Result<Arc<Self>> {
+        let ino = block.ino();
         if let Err(error) = fs.charge_quota(&block, Usage::INODE) {
             fs.release_node_block(ino)?;
             return Err(error);

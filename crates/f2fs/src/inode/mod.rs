@@ -9,11 +9,13 @@
 
 mod cache;
 mod create;
+mod epochs;
 mod evict;
 mod info;
 
 pub(crate) use cache::InodeCache;
 pub(crate) use create::NewFile;
+pub(crate) use epochs::Epochs;
 pub(crate) use info::{InodeInfo, to_disk};
 
 use crate::error::{Error, Result};
@@ -63,6 +65,7 @@ pub(crate) struct Inode {
     freed: AtomicBool,
     hashes_right: AtomicBool,
     opens: AtomicU32,
+    pub(crate) epochs: Epochs,
 }
 
 impl Inode {
@@ -88,7 +91,11 @@ impl Inode {
             freed: AtomicBool::new(false),
             hashes_right: AtomicBool::new(false),
             opens: AtomicU32::new(0),
+            epochs: Epochs::default(),
         };
+        if dirty {
+            inode.epochs.made.note(fs.epoch());
+        }
         Ok(Arc::new(inode))
     }
 
@@ -153,6 +160,11 @@ impl Inode {
     /// Notes that it stands in the list of dirty inodes; whether it stood there already.
     pub(crate) fn note_listed(&self) -> bool {
         self.listed_dirty.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether something of it changed since the last checkpoint.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listed_dirty.load(Ordering::Acquire)
     }
 
     /// Notes that it was taken from the list of dirty inodes.

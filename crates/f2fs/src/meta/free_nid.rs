@@ -54,6 +54,17 @@ impl FreeNids {
         Some(nid)
     }
 
+    /// Hands out a nid whose entry is free; false if it was handed out already.
+    pub(super) fn claim(&mut self, nid: Nid) -> bool {
+        let is_new = self.taken.insert(nid);
+        if is_new {
+            self.ready.remove(&nid);
+            self.pending.remove(&nid);
+            self.free = self.free.saturating_sub(1);
+        }
+        is_new
+    }
+
     /// The next NAT block to look through, or `None` if all have been.
     pub(super) fn next_unscanned(&self) -> Option<u32> {
         if self.unscanned == 0 {

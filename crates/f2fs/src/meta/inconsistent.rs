@@ -19,6 +19,8 @@ pub enum Inconsistent {
     DirNames { ino: Nid },
     #[error("NAT: nid {nid} is referred to but free")]
     NidFree { nid: Nid },
+    #[error("NAT: nid {nid} is in use already")]
+    NidInUse { nid: Nid },
     #[error("SIT: {sit} valid node blocks, the checkpoint counts {checkpoint}")]
     NodeTotal { sit: u64, checkpoint: u64 },
     #[error("SIT: {sit} valid blocks, the checkpoint counts only {checkpoint}")]
@@ -33,4 +35,8 @@ pub enum Inconsistent {
     QuotaInode { ino: Nid },
     #[error("roll-forward: the chain of nodes returns to block {addr}")]
     ChainLoop { addr: BlockAddr },
+    #[error("roll-forward: block {addr} is in use already")]
+    ChainBlockInUse { addr: BlockAddr },
+    #[error("roll-forward: a new file has the name of directory {ino}")]
+    ChainNameOfDir { ino: Nid },
 }

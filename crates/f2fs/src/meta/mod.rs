@@ -10,14 +10,12 @@
 //! | [`nat`], [`free_nid`], [`nat_flush`] | where nodes are, which nids are free |
 //! | [`space`] | counters |
 //! | [`orphan`] | inodes without a name |
-//! | [`chain`] | whether there are nodes that only roll-forward would find |
 //! | [`elapsed`] | the volume's own time |
 //! | [`batch`], [`block_cache`] | writing and keeping table blocks |
 //! | [`inconsistent`] | contradictions between tables |
 
 pub(crate) mod batch;
 mod block_cache;
-mod chain;
 pub(crate) mod elapsed;
 mod features;
 mod free_nid;

@@ -184,6 +184,21 @@ impl Nat {
         }
     }
 
+    /// Hands out a certain nid.
+    ///
+    /// # Errors
+    /// `Inconsistent` if it is in use.
+    pub(crate) fn claim_nid(&self, nid: Nid) -> Result<()> {
+        let nid = self.geometry.nid(nid.get())?;
+        let mut state = self.state.write();
+        let is_free = state.entry(nid, self)?.is_free() && state.free.claim(nid);
+        if is_free {
+            Ok(())
+        } else {
+            Err(Inconsistent::NidInUse { nid }.into())
+        }
+    }
+
     /// Gives back a nid that was handed out and never used.
     pub(crate) fn return_nid(&self, nid: Nid) {
         let was_taken = self.state.write().free.give_back(nid);

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::meta::inconsistent::Inconsistent;
 use f2fs_format::{Checkpoint, Geometry, Nid};
 use runtime::sync::{Mutex, Rank};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,19 @@ impl SpaceCounts {
 #[derive(Debug)]
 pub(crate) struct Space {
     counts: Mutex<SpaceCounts>,
+    growth: Growth,
+}
+
+/// What came after the last checkpoint. Roll-forward adds it to what the checkpoint has, since it does not know what was
+/// freed meanwhile.
+#[derive(Debug, Default)]
+struct Growth {
+    /// Blocks and nodes at the checkpoint.
+    blocks_before: AtomicU64,
+    nodes_before: AtomicU32,
+    /// Blocks and nodes that were reserved since, whether they are in use still or not.
+    blocks: AtomicU64,
+    nodes: AtomicU32,
 }
 
 impl Space {
@@ -73,9 +87,41 @@ impl Space {
     }
 
     fn from_counts(counts: SpaceCounts) -> Self {
-        Self {
+        let space = Self {
             counts: Mutex::new(Rank::LEAF, counts),
-        }
+            growth: Growth::default(),
+        };
+        space.start_epoch();
+        space
+    }
+
+    /// A checkpoint has been made of the counters as they are.
+    pub(crate) fn start_epoch(&self) {
+        let counts = self.snapshot();
+        let Growth {
+            blocks_before,
+            nodes_before,
+            blocks,
+            nodes,
+        } = &self.growth;
+        blocks_before.store(counts.valid_blocks, Ordering::Relaxed);
+        nodes_before.store(counts.valid_nodes, Ordering::Relaxed);
+        blocks.store(0, Ordering::Relaxed);
+        nodes.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether roll-forward would find room for everything since the last checkpoint (kernel:
+    /// `f2fs_space_for_roll_forward`).
+    pub(crate) fn has_room_for_roll_forward(&self) -> bool {
+        let counts = self.snapshot();
+        let growth = &self.growth;
+        let blocks =
+            growth.blocks_before.load(Ordering::Relaxed) + growth.blocks.load(Ordering::Relaxed);
+        let nodes = growth
+            .nodes_before
+            .load(Ordering::Relaxed)
+            .saturating_add(growth.nodes.load(Ordering::Relaxed));
+        blocks <= counts.user_blocks && nodes <= counts.node_limit
     }
 
     /// Reserves `count` blocks.
@@ -88,6 +134,9 @@ impl Space {
             return Err(Error::NoSpace);
         }
         counts.valid_blocks += u64::from(count);
+        self.growth
+            .blocks
+            .fetch_add(count.into(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -109,6 +158,8 @@ impl Space {
         }
         counts.valid_blocks += 1;
         counts.valid_nodes += 1;
+        self.growth.blocks.fetch_add(1, Ordering::Relaxed);
+        self.growth.nodes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

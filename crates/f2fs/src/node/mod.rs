@@ -5,7 +5,7 @@
 //! | [`tree`] | all cached nodes of one inode; address slots by file block |
 //! | [`truncate`] | freeing slots and nodes behind a file block |
 //! | [`dirty`] | which nodes differ from the volume's, counted |
-//! | [`writer`] | dirty nodes to new places, at a checkpoint |
+//! | [`writer`] | dirty nodes to new places, at a checkpoint or an fsync |
 
 pub(crate) mod dirty;
 pub(crate) mod tree;
@@ -14,4 +14,4 @@ pub(crate) mod writer;
 
 pub(crate) use tree::{Missing, Span, Tree};
 pub(crate) use truncate::Emptied;
-pub(crate) use writer::NodeWriter;
+pub(crate) use writer::{ChainMark, NodeWriter};

@@ -15,9 +15,9 @@ use super::dirty::DirtyMark;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::quota::Usage;
-use f2fs_format::node::{NIDS_PER_BLOCK, NodeFooter, dnode, indirect};
+use f2fs_format::node::{NIDS_PER_BLOCK, NodeFooter, dnode, indirect, is_direct};
 use f2fs_format::path::NodePath;
-use f2fs_format::{BLOCK_SIZE, Block, Ino, InodeBlock, Nid, SummaryEntry};
+use f2fs_format::{BLOCK_SIZE, Block, Ino, InodeBlock, Nid, Slot, SummaryEntry};
 use std::collections::HashMap;
 
 /// A cached direct, indirect or attribute node.
@@ -35,6 +35,10 @@ pub(crate) struct Tree {
     pub(crate) inode: InodeBlock,
     /// Whether the inode block differs from the volume's.
     pub(crate) dirty: DirtyMark,
+    /// Whether it differs by more than times.
+    pub(super) differs: bool,
+    /// The epoch of the last change that a chain of direct nodes does not tell: see [`Tree::note_unfit`].
+    unfit_in: u64,
     pub(super) nodes: HashMap<Nid, Node>,
 }
 
@@ -78,6 +82,8 @@ pub(crate) struct SlotsMut<'a> {
     first: usize,
     len: usize,
     body: Body<'a>,
+    epoch: u64,
+    unfit_in: &'a mut u64,
 }
 
 enum Body<'a> {
@@ -101,6 +107,9 @@ impl SlotsMut<'_> {
 
     /// Sets slot `i`.
     pub(crate) fn set(&mut self, i: usize, raw: u32) {
+        if changes_form(self.get(i), raw) {
+            *self.unfit_in = self.epoch;
+        }
         match &mut self.body {
             Body::Inode(inode) => inode.set_slot(self.first + i, raw),
             Body::Node(block) => dnode::set_slot(block, self.first + i, raw),
@@ -122,21 +131,47 @@ impl SlotsMut<'_> {
     }
 }
 
+/// Whether a slot that changes so makes a cluster compressed, or raw.
+pub(super) fn changes_form(old: u32, new: u32) -> bool {
+    let is_compressed = |raw| Slot::from_raw(raw) == Slot::Compress;
+    is_compressed(old) != is_compressed(new)
+}
+
 impl Tree {
     /// The tree of a checked inode block.
     pub(crate) fn new(ino: Ino, inode: InodeBlock, dirty: DirtyMark) -> Self {
         Self {
             ino,
             inode,
+            differs: dirty.is_set(),
             dirty,
+            unfit_in: 0,
             nodes: HashMap::new(),
         }
     }
 
     /// The inode block, to be changed.
     pub(crate) fn inode_mut(&mut self) -> &mut InodeBlock {
+        self.differs = true;
+        self.times_mut()
+    }
+
+    /// The inode block, for a change of times alone, which fdatasync(2) need not write.
+    pub(crate) fn times_mut(&mut self) -> &mut InodeBlock {
         self.dirty.set();
         &mut self.inode
+    }
+
+    /// Notes a change that roll-forward cannot tell from the direct nodes of the file, neither the kernel's nor ours:
+    /// a node that is gone, a cluster that became compressed or raw, attributes of compression. Until the next
+    /// checkpoint an fsync of the file takes one.
+    pub(crate) fn note_unfit(&mut self, fs: &Fs) {
+        self.unfit_in = fs.epoch();
+    }
+
+    /// Whether there was such a change since the last checkpoint.
+    pub(crate) fn is_unfit(&self, fs: &Fs) -> bool {
+        self.unfit_in == fs.epoch()
     }
 
     /// Inode number.
@@ -161,7 +196,7 @@ impl Tree {
             Lookup::Found(holder) => holder,
             Lookup::Missing(level) => return Ok(Span::Hole(self.hole_after(&path, level))),
         };
-        let slots = self.slots_mut(holder, &path);
+        let slots = self.slots_mut(fs, holder, &path);
         Ok(Span::Slots(
             (0..max.min(slots.len)).map(|i| slots.get(i)).collect(),
         ))
@@ -178,10 +213,12 @@ impl Tree {
             }
         };
         match holder {
-            Holder::Inode => self.dirty.set(),
+            Holder::Inode => {
+                self.inode_mut();
+            }
             Holder::Node(nid) => self.cached(nid).dirty.set(),
         }
-        Ok(self.slots_mut(holder, &path))
+        Ok(self.slots_mut(fs, holder, &path))
     }
 
     /// Slots that the node of a path would hold from its slot on.
@@ -195,17 +232,23 @@ impl Tree {
         Ok(self.slots_after(&self.path(block)?) as usize)
     }
 
-    fn slots_mut(&mut self, holder: Holder, path: &NodePath) -> SlotsMut<'_> {
+    fn slots_mut(&mut self, fs: &Fs, holder: Holder, path: &NodePath) -> SlotsMut<'_> {
         let len = self.slots_after(path) as usize;
         let (nid, body) = match holder {
             Holder::Inode => (self.ino, Body::Inode(&mut self.inode)),
-            Holder::Node(nid) => (nid, Body::Node(&mut self.cached(nid).block)),
+            Holder::Node(nid) => {
+                let node = self.nodes.get_mut(&nid);
+                let node = node.expect("the caller loaded the node");
+                (nid, Body::Node(&mut node.block))
+            }
         };
         SlotsMut {
             nid,
             first: path.slot,
             len,
             body,
+            epoch: fs.epoch(),
+            unfit_in: &mut self.unfit_in,
         }
     }
 
@@ -372,6 +415,36 @@ impl Tree {
         let after = before.saturating_sub(count).max(1);
         self.inode_mut().set_blocks(after);
         fs.release_quota(&self.inode, Usage::blocks(before.saturating_sub(after)));
+    }
+
+    /// The dirty direct nodes, or the indirect ones, in the order of the file; not the inode.
+    pub(super) fn dirty_nodes(&self, direct: bool) -> Vec<Nid> {
+        let mut dirty: Vec<(u32, Nid)> = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.dirty.is_set())
+            .map(|(&nid, node)| (NodeFooter::read(&node.block).offset, nid))
+            .filter(|(offset, _)| is_direct(*offset) == direct)
+            .collect();
+        dirty.sort_unstable();
+        dirty.into_iter().map(|(_, nid)| nid).collect()
+    }
+
+    /// The offset of a node that is in memory.
+    pub(crate) fn offset_of(&self, nid: Nid) -> Option<u32> {
+        let node = self.nodes.get(&nid)?;
+        Some(NodeFooter::read(&node.block).offset)
+    }
+
+    /// How many nodes an fsync may have to write.
+    pub(crate) fn direct_nodes(&self) -> u64 {
+        self.dirty_nodes(true).len() as u64 + 1
+    }
+
+    /// The inode block is on its way to the volume.
+    pub(super) fn note_written(&mut self) {
+        self.dirty.clear();
+        self.differs = false;
     }
 
     /// Forgets clean nodes beyond `keep`.

@@ -186,6 +186,9 @@ impl Tree {
                     break;
                 }
             }
+            if slot == Slot::Compress {
+                self.note_unfit(fs);
+            }
             self.clear_slot(holder, index);
             if is_compressed && slot.block().is_none() {
                 self.forget_saved_block();
@@ -250,6 +253,7 @@ impl Tree {
     /// Frees a node of this inode: its block, its nid, its share of the counts.
     pub(crate) fn free_node(&mut self, fs: &Fs, nid: Nid) -> Result<()> {
         fs.release_node_block(nid)?;
+        self.note_unfit(fs);
         self.nodes.remove(&nid);
         self.sub_blocks(fs, 1);
         Ok(())

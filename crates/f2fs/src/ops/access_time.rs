@@ -23,7 +23,7 @@ pub(crate) fn note_access(fs: &Fs, inode: &Arc<Inode>) {
         return;
     }
     let _op = fs.start_op();
-    inode.tree.lock().inode_mut().set_atime(to_disk(now));
+    inode.tree.lock().times_mut().set_atime(to_disk(now));
     fs.note_dirty(inode);
 }
 

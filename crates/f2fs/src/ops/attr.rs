@@ -259,6 +259,7 @@ pub(crate) fn set_compression(
         }
         let flags = tree.inode.flags() - InodeFlags::NOCOMP;
         tree.inode_mut().set_flags(flags);
+        tree.note_unfit(fs);
         tree.inode_mut().set_compress(compress.map(policy::info_of));
         inode.reload_layout(fs, tree)
     })
@@ -344,11 +345,13 @@ pub(crate) fn set_xattr(
     }
     if !is_acl(index) {
         return change(fs, inode, |tree| {
+            note_xattrs(fs, inode);
             xattr::change(fs, tree, (index, name.as_bytes()), Some(value), how)
         });
     }
     let list = AccessList::from_system(value)?;
     change(fs, inode, |tree| {
+        note_xattrs(fs, inode);
         if index == INDEX_POSIX_ACL_DEFAULT {
             return store_list(fs, tree, index, Some(&list));
         }
@@ -454,11 +457,17 @@ pub(crate) fn remove_xattr(fs: &Fs, inode: &Arc<Inode>, name: &str) -> Result<()
         return Err(Error::Invalid("the hints can be cleared, not removed"));
     }
     change(fs, inode, |tree| {
+        note_xattrs(fs, inode);
         if is_acl(index) {
             return store_list(fs, tree, index, None);
         }
         xattr::change(fs, tree, (index, name.as_bytes()), None, SetXattr::Any)
     })
+}
+
+/// Notes that attributes of an inode change: what is made in a directory may inherit them.
+fn note_xattrs(fs: &Fs, inode: &Inode) {
+    inode.epochs.xattrs.note(fs.epoch());
 }
 
 fn is_hidden(fs: &Fs, index: u8) -> bool {

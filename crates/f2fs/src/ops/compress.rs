@@ -102,6 +102,7 @@ pub(crate) fn set_option(
         if has_blocks(tree) {
             return Err(Error::TooLarge);
         }
+        tree.note_unfit(fs);
         tree.inode_mut().set_compress(Some(CompressInfo {
             algorithm,
             log_cluster_size,

@@ -6,7 +6,7 @@
 use super::file::{check_key, touch_modified};
 use super::namei::{
     Name, add_links, check_gives_up, check_links, check_not_itself, check_parent, check_removable,
-    is_below, lock_order, sub_link,
+    is_below, lock_order, note_vacated, sub_link,
 };
 use crate::dir::{self, Found};
 use crate::error::{Error, Result};
@@ -34,6 +34,7 @@ pub(crate) fn exchange(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
     let (first, second) = lock_order(fs, a.dir, b.dir)?;
     let _first = first.rwsem.write();
     let _second = across.then(|| second.rwsem.write());
+    let names = [a, b];
     let (a, b) = (find(fs, a)?, find(fs, b)?);
     if a.inode.ino == b.inode.ino {
         return Ok(());
@@ -51,6 +52,8 @@ pub(crate) fn exchange(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
     let locked =
         moved.map(|side| (side.inode.is_dir() && across).then(|| side.inode.rwsem.write()));
     let op = fs.start_op();
+    note_vacated(fs, names[0])?;
+    note_vacated(fs, names[1])?;
     dir::replace(fs, &op, a.dir, &a.entry, &b.inode)?;
     let done = swap_back(fs, &op, &a, &b);
     drop(locked);

@@ -167,7 +167,7 @@ pub(super) fn note_modified(fs: &Fs, inode: &Arc<Inode>) {
 pub(crate) fn touch_modified(fs: &Fs, inode: &Inode) {
     let now = to_disk(fs.now());
     let mut tree = inode.tree.lock();
-    let block = tree.inode_mut();
+    let block = tree.times_mut();
     block.set_mtime(now);
     block.set_ctime(now);
 }

@@ -204,6 +204,7 @@ pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remov
         return Err(Error::NotEmpty);
     }
     let op = fs.start_op();
+    note_leaving(fs, Name { dir: parent, name }, &inode)?;
     drop_link(fs, &op, &inode, |fs, op| {
         dir::remove(fs, op, parent, &found)
     })?;
@@ -246,6 +247,24 @@ pub(super) fn sub_link(inode: &Inode) {
     tree.inode_mut().set_links(links);
 }
 
+/// Notes, inside the operation, that a file is about to leave a name, or to lose one of several: see
+/// [`crate::fsync`].
+pub(super) fn note_leaving(fs: &Fs, from: Name<'_>, inode: &Inode) -> Result<()> {
+    from.dir.epochs.names.note(fs.epoch());
+    if !inode.is_dir() && inode.tree.lock().inode.links() == 1 {
+        return Ok(()); // The file goes with its name.
+    }
+    note_vacated(fs, from)
+}
+
+/// Notes that a file that lives on leaves a name.
+pub(super) fn note_vacated(fs: &Fs, from: Name<'_>) -> Result<()> {
+    from.dir.epochs.names.note(fs.epoch());
+    fs.vacated
+        .add(from.dir.ino, dir::hash_of(fs, from.dir, from.name)?);
+    Ok(())
+}
+
 /// Takes one link (a directory: all) from an inode whose entry `remove` removes or replaces. An inode without
 /// links goes to the orphan list, and is freed if it is not open.
 fn drop_link(
@@ -279,6 +298,17 @@ fn drop_link(
         return inode.free(fs, op);
     }
     Ok(())
+}
+
+/// Takes a name from a file: see [`crate::recovery`].
+pub(crate) fn take_name(
+    fs: &Arc<Fs>,
+    op: &OpGuard<'_>,
+    parent: &Arc<Inode>,
+    found: &Found,
+    inode: &Arc<Inode>,
+) -> Result<()> {
+    drop_link(fs, op, inode, |fs, op| dir::remove(fs, op, parent, found))
 }
 
 /// One side of a rename.
@@ -354,6 +384,10 @@ pub(crate) fn rename(
         Leave::Nothing => None,
         Leave::Whiteout(new) => Some(Inode::create(fs, &op, from.dir, new)?),
     };
+    note_vacated(fs, from)?;
+    if let Some(victim) = &victim {
+        note_leaving(fs, to, victim)?;
+    }
     let moved = match (&target, &victim) {
         // The entry of the existing file names the moved one.
         (Some(target), Some(victim)) => drop_link(fs, &op, victim, |fs, op| {

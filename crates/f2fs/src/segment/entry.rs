@@ -122,6 +122,22 @@ impl Segment {
         }
     }
 
+    /// Whether a block must not be written before the next checkpoint.
+    pub(super) fn is_busy(&self, offset: u16) -> bool {
+        match &self.maps {
+            Some(maps) => msb::test(&maps.busy, offset.into()),
+            None => self.busy != 0,
+        }
+    }
+
+    /// The end of the last busy block; 0 if there is none.
+    pub(super) fn busy_end(&self) -> u16 {
+        (0..SEGMENT_BLOCKS)
+            .rev()
+            .find(|&offset| self.is_busy(offset))
+            .map_or(0, |last| last + 1)
+    }
+
     /// The first block from `from` on that can be written.
     pub(super) fn next_writable(&self, from: u16) -> Option<u16> {
         match &self.maps {
@@ -155,6 +171,26 @@ impl Segment {
         }
         self.valid += count;
         self.busy += count;
+        self.pack();
+    }
+
+    /// Makes an invalid block busy.
+    pub(super) fn keep(&mut self, offset: u16) {
+        let was_busy = msb::set(&mut self.maps_mut().busy, offset.into());
+        self.busy += u16::from(!was_busy);
+    }
+
+    /// Makes an invalid block valid, whether it is busy or not.
+    pub(super) fn claim(&mut self, offset: u16) {
+        let maps = self.maps_mut();
+        let was_valid = msb::set(&mut maps.valid, offset.into());
+        assert!(
+            !was_valid,
+            "block {offset} of a segment is claimed while valid"
+        );
+        let was_busy = msb::set(&mut maps.busy, offset.into());
+        self.valid += 1;
+        self.busy += u16::from(!was_busy);
         self.pack();
     }
 
@@ -243,6 +279,22 @@ mod tests {
         segment.settle();
         assert_eq!(segment.class(), Class::Free);
         assert!(segment.maps.is_none());
+    }
+
+    #[test]
+    fn kept_blocks_are_free_after_a_checkpoint() {
+        let mut segment = empty();
+        segment.keep(3);
+        segment.keep(3);
+        segment.claim(1);
+        assert_eq!(
+            (segment.valid(), segment.busy(), segment.busy_end()),
+            (1, 2, 4)
+        );
+        assert!(segment.is_busy(3) && !segment.is_valid(3) && !segment.is_busy(2));
+        assert_eq!(segment.next_writable(3), Some(4));
+        segment.settle();
+        assert_eq!((segment.next_writable(3), segment.busy_end()), (Some(3), 2));
     }
 
     #[test]

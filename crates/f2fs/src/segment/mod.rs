@@ -12,6 +12,7 @@
 //! | [`curseg`] | an open log |
 //! | [`alloc`] | taking blocks |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
+//! | [`recover`] | blocks found behind the last checkpoint |
 //!
 //! # Invariants
 //! A block that the last checkpoint knows, or that was written since, is never written again before
@@ -28,6 +29,7 @@ mod choose;
 mod curseg;
 mod entry;
 mod load;
+mod recover;
 mod sit_flush;
 mod table;
 #[cfg(test)]
@@ -49,6 +51,7 @@ use table::Table;
 
 pub(crate) use curseg::summary_kind;
 pub(crate) use load::LoadedLogs;
+pub(crate) use recover::Claims;
 pub(crate) use sit_flush::SitFlush;
 
 /// Contiguous blocks that were taken for one owner after the other.
@@ -111,19 +114,6 @@ impl Segments {
         self.table.lock().invalidate(addr)
     }
 
-    #[cfg(test)]
-    /// Whether a block has content that something may point at; false for addresses outside MAIN.
-    pub(crate) fn is_valid(&self, addr: BlockAddr) -> bool {
-        let Ok(addr) = self.geometry.main_addr(addr.get()) else {
-            return false;
-        };
-        let (segno, offset) = (
-            self.geometry.segno_of(addr),
-            self.geometry.offset_in_segment(addr),
-        );
-        self.table.lock().get(segno).is_valid(offset)
-    }
-
     /// Checks that `count` blocks from `start` on, all in MAIN, have content.
     ///
     /// # Errors
@@ -143,28 +133,10 @@ impl Segments {
         Ok(())
     }
 
+    /// Which node points at a valid block.
     #[cfg(test)]
-    /// Which node points at a valid block, or is the block. For other blocks the answer means
-    /// nothing.
-    ///
-    /// # Errors
-    /// `Corrupt` if the address is not in MAIN or the summary block has no valid kind; the
-    /// device's.
-    pub(crate) fn owner(&self, addr: BlockAddr) -> Result<SummaryEntry> {
-        let addr = self.geometry.main_addr(addr.get())?;
-        let (segno, offset) = (
-            self.geometry.segno_of(addr),
-            self.geometry.offset_in_segment(addr),
-        );
-        for log in &self.logs {
-            let curseg = log.lock();
-            if curseg.segno == segno {
-                return Ok(curseg.summary.entries[usize::from(offset)]);
-            }
-        }
-        // A log that left the segment since wrote its summary before it unlocked.
-        let block = self.device.read_block(self.geometry.ssa_block(segno))?;
-        Ok(SummaryBlock::parse(&block[..])?.entries[usize::from(offset)])
+    pub(crate) fn owner_of(&self, addr: BlockAddr) -> Result<SummaryEntry> {
+        self.owner(&Claims::default(), addr)
     }
 
     /// Whether so few sections are free that a checkpoint should free some before more is written.

@@ -134,6 +134,21 @@ impl Table {
         });
     }
 
+    /// Keeps an invalid block from being written before the next checkpoint.
+    pub(super) fn keep(&mut self, segno: SegmentNo, offset: u16) {
+        self.change(segno, |segment| segment.keep(offset));
+    }
+
+    /// Lets a segment without valid blocks be one of a log's.
+    pub(super) fn set_kind(&mut self, segno: SegmentNo, log: CursegType) {
+        self.change(segno, |segment| segment.kind = log);
+    }
+
+    /// Makes an invalid block valid.
+    pub(super) fn claim(&mut self, segno: SegmentNo, offset: u16) {
+        self.change(segno, |segment| segment.claim(offset));
+    }
+
     /// Takes back an allocation.
     pub(super) fn undo(&mut self, segno: SegmentNo, from: u16, count: u16) {
         self.change(segno, |segment| segment.undo(from, count));

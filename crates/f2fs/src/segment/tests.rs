@@ -44,7 +44,7 @@ fn a_log_takes_contiguous_runs_and_records_owners() {
     assert_eq!(meta.geometry.segno_of(runs[0].start), first.segno);
     for (n, addr) in addrs(&runs).enumerate() {
         assert!(meta.segments.is_valid(addr));
-        assert_eq!(meta.segments.owner(addr).unwrap(), owners(1300)[n]);
+        assert_eq!(meta.segments.owner_of(addr).unwrap(), owners(1300)[n]);
     }
     assert_eq!(
         meta.segments.allocate(CursegType::WarmData, &[]).unwrap(),
@@ -62,7 +62,7 @@ fn a_node_learns_where_the_next_one_goes() {
             .allocate_node(CursegType::WarmNode, Nid::new(4 + n))
             .unwrap();
         assert!(expected.is_none_or(|expected| expected == addr));
-        assert_eq!(meta.segments.owner(addr).unwrap().nid, 4 + n);
+        assert_eq!(meta.segments.owner_of(addr).unwrap().nid, 4 + n);
         assert!(!meta.segments.is_valid(next));
         expected = Some(next);
     }
@@ -141,10 +141,10 @@ fn holes_are_filled_when_few_sections_are_free() {
     let meta = open(&device);
     for addr in &kept {
         let index = blocks.iter().position(|block| block == addr).unwrap();
-        assert_eq!(meta.segments.owner(*addr).unwrap(), owners(count)[index]);
+        assert_eq!(meta.segments.owner_of(*addr).unwrap(), owners(count)[index]);
     }
     for (n, addr) in again.iter().enumerate() {
-        assert_eq!(meta.segments.owner(*addr).unwrap(), owners(count)[n]);
+        assert_eq!(meta.segments.owner_of(*addr).unwrap(), owners(count)[n]);
     }
 }
 

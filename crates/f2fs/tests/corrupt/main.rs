@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `image`, `base` | the volume that is broken, and where its structures lie |
 //! | `volume` | superblocks, checkpoints, tables: the volume is refused |
+//! | `chain` | what an fsync leaves behind the last checkpoint, forged |
 //! | `files` | inodes, nodes, entries, attributes, clusters: one file is refused |
 //! | `untrusted` | volumes that are valid and made to harm |
 //! | `input` | names, paths, full and read-only volumes |
@@ -15,6 +16,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod base;
+mod chain;
 #[path = "../common/mod.rs"]
 mod common;
 mod device;

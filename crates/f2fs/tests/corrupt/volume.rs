@@ -5,7 +5,6 @@ use crate::common::noise;
 use crate::image::{Image, cp, put16, put32, put64};
 use f2fs::{Error, Owner};
 use f2fs_format::checkpoint::CpFlags;
-use f2fs_format::node::NodeFooter;
 use f2fs_format::orphan::OrphanBlock;
 use f2fs_format::super_block::raw::RawSuperBlock;
 use f2fs_format::{BLOCK_SIZE, CursegType, NatEntry, Nid};
@@ -68,7 +67,7 @@ pub(crate) fn assert_intact(image: &Arc<Image>, name: &str) {
 }
 
 /// The volume is read as it was; only writing to it is refused.
-fn only_readable(name: &str, damage: impl FnOnce(&Image), judge: Judge) {
+pub(crate) fn only_readable(name: &str, damage: impl FnOnce(&Image), judge: Judge) {
     let image = base();
     damage(&image);
     assert_refused(&image, false, name, judge);
@@ -76,7 +75,7 @@ fn only_readable(name: &str, damage: impl FnOnce(&Image), judge: Judge) {
 }
 
 /// Nothing is lost: another copy, or a rule that does not need the damaged bytes.
-fn survives(name: &str, damage: impl FnOnce(&Image)) {
+pub(crate) fn survives(name: &str, damage: impl FnOnce(&Image)) {
     let image = base();
     damage(&image);
     assert_intact(&image, name);
@@ -535,33 +534,6 @@ fn row_17_summaries_are_not_trusted() {
         for index in 1..4 {
             i.edit_summary(index, |b| b[..3584].fill(0xFF));
         }
-    });
-}
-
-/// A node behind the last checkpoint, as an fsync of the kernel leaves it.
-fn follow(image: &Image, fsync: bool, next: impl Fn(u32) -> u32) {
-    let (checkpoint, _) = image.cp();
-    let log = checkpoint.curseg(CursegType::WarmNode);
-    let at = image.sb().geometry().segment_start(log.segno).get() + u32::from(log.blkoff);
-    let node = image.node(crate::base::ino("/plain"));
-    image.put(at, &node);
-    image.edit(at, |b| {
-        let mut footer = NodeFooter::read(b);
-        footer.cp_ver = checkpoint.node_version();
-        footer.fsync = fsync;
-        footer.next_blkaddr = next(at);
-        footer.write(b);
-    });
-}
-
-#[test]
-fn row_22_roll_forward() {
-    let looping = |i: &Image| follow(i, false, |at| at);
-    only_readable("loop", looping, inconsistent!(ChainLoop));
-    let fsynced = |i: &Image| follow(i, true, |at| at + 1);
-    only_readable("fsynced", fsynced, |e| matches!(e, Error::ReadOnly(_)));
-    survives("a chain that ends outside", |i| {
-        follow(i, false, |_| u32::MAX);
     });
 }
 

@@ -21,6 +21,7 @@
 //! | `aged` | nearly full volumes without a clean segment |
 //! | `space` | blocks that compression saves, files in the other form |
 //! | `cuts` | what a guest that was killed leaves |
+//! | `fsynced` | what an engine that was killed had fsynced |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,6 +32,7 @@ mod cuts;
 mod encrypted;
 mod engine_made;
 mod features;
+mod fsynced;
 mod guest;
 mod kernel_made;
 mod manifest;

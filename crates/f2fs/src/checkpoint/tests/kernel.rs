@@ -4,6 +4,7 @@ use super::*;
 use crate::error::Result;
 use crate::meta::Metadata;
 use crate::meta::tests::{Node, open_file, read_node, rewrite, used_nids};
+use crate::recovery::is_needed;
 use f2fs_format::checkpoint::AllocType;
 use f2fs_format::dentry::FileType;
 use f2fs_format::node::{dnode, is_direct};
@@ -50,7 +51,7 @@ fn kernel_and_engine_take_turns() {
                 return;
             }
             let meta = open_file(image.path());
-            assert!(!meta.has_fsync_chain().unwrap());
+            assert!(!is_needed(&meta).unwrap());
             touch(&meta, Nid::ROOT).unwrap();
             meta.write_checkpoint(if round == 0 { Sync } else { Umount })
                 .unwrap();
@@ -94,7 +95,7 @@ fn migrate(meta: &Metadata, nid: Nid, pass: usize) -> Result<()> {
         let Slot::Block(old) = Slot::from_raw(raw) else {
             continue;
         };
-        assert_eq!(meta.segments.owner(old)?.nid, nid.get());
+        assert_eq!(meta.segments.owner_of(old)?.nid, nid.get());
         let owner = SummaryEntry {
             nid: nid.get(),
             version,
@@ -184,16 +185,16 @@ fn volumes_that_were_not_unmounted_open() {
         let device = load(image.path());
         let meta = open(&device);
         assert!(!meta.checkpoint_info().flags.contains(CpFlags::UMOUNT));
-        assert_eq!(meta.has_fsync_chain().unwrap(), has_chain);
+        assert_eq!(is_needed(&meta).unwrap(), has_chain);
         for nid in used_nids(&meta) {
             let addr = meta.nat.node_addr(nid).unwrap();
-            assert_eq!(meta.segments.owner(addr).unwrap().nid, nid.get());
+            assert_eq!(meta.segments.owner_of(addr).unwrap().nid, nid.get());
         }
         // Dropping the chain is the caller's choice; any checkpoint does it.
         touch(&meta, Nid::ROOT).unwrap();
         meta.write_checkpoint(Umount).unwrap();
         assert_clean(&device);
-        assert!(!open(&device).has_fsync_chain().unwrap());
+        assert!(!is_needed(&open(&device)).unwrap());
     }
 }
 

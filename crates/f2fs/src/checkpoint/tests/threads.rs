@@ -73,7 +73,7 @@ fn tables_agree_after_threads_changed_them() {
     let again = open(&device);
     for (is_node, (nid, addr)) in live {
         assert!(again.segments.is_valid(addr));
-        assert_eq!(again.segments.owner(addr).unwrap().nid, nid.get());
+        assert_eq!(again.segments.owner_of(addr).unwrap().nid, nid.get());
         if is_node {
             assert_eq!(again.nat.node_addr(nid).unwrap(), addr);
         }

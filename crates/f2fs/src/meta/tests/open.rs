@@ -41,10 +41,9 @@ fn volumes_of_mkfs_open_with_their_counters() {
             "{args:?}"
         );
         assert_eq!(meta.nat.free_nid_count(), space.free_nodes());
-        assert!(!meta.has_fsync_chain().unwrap());
         let root = meta.nat.node_addr(Nid::ROOT).unwrap();
         assert!(meta.segments.is_valid(root));
-        assert_eq!(meta.segments.owner(root).unwrap().nid, Nid::ROOT.get());
+        assert_eq!(meta.segments.owner_of(root).unwrap().nid, Nid::ROOT.get());
     }
 }
 
