@@ -408,12 +408,17 @@ impl Filesystem for F2fsFilesystem {
         _req: &Request,
         _ino: INodeNo,
         fh: FileHandle,
-        _datasync: bool,
+        datasync: bool,
         reply: ReplyEmpty,
     ) {
         let done = self.serve("fsync", || {
-            let open = self.files.get(fh)?;
-            open.file.sync_all().map_err(|e| errno(&e))
+            let file = &self.files.get(fh)?.file;
+            let synced = if datasync {
+                file.sync_data()
+            } else {
+                file.sync_all()
+            };
+            synced.map_err(|e| errno(&e))
         });
         answer_empty(reply, done);
     }
@@ -421,12 +426,14 @@ impl Filesystem for F2fsFilesystem {
     fn fsyncdir(
         &self,
         _req: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _fh: FileHandle,
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        let done = self.serve("fsyncdir", || self.volume.sync().map_err(|e| errno(&e)));
+        let done = self.serve("fsyncdir", || {
+            self.nodes.get(ino)?.sync().map_err(|e| errno(&e))
+        });
         answer_empty(reply, done);
     }
 

@@ -8,7 +8,7 @@ use crate::mounts;
 use crate::options::MountOptions;
 use crate::session::MountError;
 use blockdev::Access;
-use f2fs::Atime;
+use f2fs::{Atime, Synchronous};
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 use std::ffi::CString;
 use std::fs::OpenOptions;
@@ -164,8 +164,14 @@ fn flags(options: &MountOptions) -> MountFlags {
             options.volume.atime == Atime::Strictatime,
             MountFlags::STRICTATIME,
         ),
-        (options.sync, MountFlags::SYNCHRONOUS),
-        (options.dirsync, MountFlags::DIRSYNC),
+        (
+            options.volume.synchronous == Synchronous::All,
+            MountFlags::SYNCHRONOUS,
+        ),
+        (
+            options.volume.synchronous != Synchronous::Nothing,
+            MountFlags::DIRSYNC,
+        ),
     ];
     chosen
         .into_iter()

@@ -3,7 +3,10 @@
 //! What the kernel's F2FS has and this one always does, or does not need, is taken and changes nothing; what it has and
 //! this one lacks is taken with a warning. An unknown option is an error that lists the known ones.
 
-use f2fs::{Atime, CompressAlgorithm, CompressDefaults, CompressMode, Fill, VolumeOptions};
+use f2fs::{
+    Atime, CompressAlgorithm, CompressDefaults, CompressMode, Fill, FsyncMode, RollForward,
+    Synchronous, VolumeOptions,
+};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -21,10 +24,6 @@ pub struct MountOptions {
     pub dev: bool,
     /// Let programs be run.
     pub exec: bool,
-    /// Write everything before each call returns (`sync`).
-    pub sync: bool,
-    /// The same for changes of directories (`dirsync`).
-    pub dirsync: bool,
     /// Threads that answer requests; 0 chooses.
     pub threads: usize,
     /// Let the kernel hold written pages back. Small writes get faster; errors such as a full volume come at close.
@@ -148,6 +147,7 @@ const KNOWN: [(&str, &[&str]); 3] = [
             "commit=SECONDS",
             "writeback_cache",
             "direct_io",
+            "discard_fsynced",
             "untrusted",
             "plain",
         ],
@@ -175,8 +175,6 @@ impl MountOptions {
             suid: false,
             dev: false,
             exec: true,
-            sync: false,
-            dirsync: false,
             threads: 0,
             writeback_cache: false,
             direct_io: false,
@@ -230,9 +228,14 @@ impl MountOptions {
             "atime" | "relatime" => self.volume.atime = option.flag(Atime::Relatime)?,
             "noatime" => self.volume.atime = option.flag(Atime::Noatime)?,
             "strictatime" => self.volume.atime = option.flag(Atime::Strictatime)?,
-            "sync" => self.sync = option.flag(true)?,
-            "async" => self.sync = option.flag(false)?,
-            "dirsync" => self.dirsync = option.flag(true)?,
+            "sync" => self.volume.synchronous = option.flag(Synchronous::All)?,
+            "async" => self.volume.synchronous = option.flag(Synchronous::Nothing)?,
+            "dirsync" => {
+                let names = option.flag(Synchronous::Names)?;
+                if self.volume.synchronous == Synchronous::Nothing {
+                    self.volume.synchronous = names;
+                }
+            }
             "allow_other" => self.allow_other = option.flag(true)?,
             "fsname" => self.fsname = Some(option.value()?.to_owned()),
             "subtype" => {
@@ -290,9 +293,18 @@ impl MountOptions {
                     self.warn("active_logs: this engine always keeps six logs");
                 }
             }
-            // Every fsync is a checkpoint here, which keeps what all three promise.
             "fsync_mode" => {
-                option.one_of(&["posix", "strict", "nobarrier"])?;
+                self.volume.fsync_mode = match option.one_of(&["posix", "strict", "nobarrier"])? {
+                    "strict" => FsyncMode::Strict,
+                    "nobarrier" => FsyncMode::NoBarrier,
+                    _ => FsyncMode::Posix,
+                };
+            }
+            "nobarrier" => self.volume.fsync_mode = option.flag(FsyncMode::NoBarrier)?,
+            "barrier" => self.volume.fsync_mode = option.flag(FsyncMode::Posix)?,
+            "discard_fsynced" => self.volume.roll_forward = option.flag(RollForward::Discard)?,
+            "norecovery" | "disable_roll_forward" => {
+                self.volume.roll_forward = option.flag(RollForward::Ignore)?;
             }
             "background_gc" => {
                 option.one_of(&["on", "off", "sync"])?;
@@ -312,20 +324,8 @@ impl MountOptions {
                 option.flag(())?;
                 self.warn("noextent_cache: there is no separate cache of extents to turn off");
             }
-            "compress_cache"
-            | "extent_cache"
-            | "nodiscard"
-            | "norecovery"
-            | "disable_roll_forward"
-            | "flush_merge"
-            | "noflush_merge"
-            | "barrier"
-            | "nobarrier"
-            | "user_xattr"
-            | "acl"
-            | "usrquota"
-            | "grpquota"
-            | "prjquota" => {
+            "compress_cache" | "extent_cache" | "nodiscard" | "flush_merge" | "noflush_merge"
+            | "user_xattr" | "acl" | "usrquota" | "grpquota" | "prjquota" => {
                 option.flag(())?;
             }
             _ => return Ok(false),

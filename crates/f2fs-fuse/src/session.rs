@@ -11,7 +11,7 @@ use crate::lockin::{self, Unmounter};
 use crate::mounts;
 use crate::options::MountOptions;
 use blockdev::{Access, FileDevice};
-use f2fs::Volume;
+use f2fs::{Synchronous, Volume};
 use fuser::{Config, MountOption, Notifier, Session, SessionACL};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -265,8 +265,14 @@ fn user_options(image: &Path, options: &MountOptions) -> Vec<MountOption> {
     let chosen = [
         (options.volume.read_only, MountOption::RO),
         (!options.exec, MountOption::NoExec),
-        (options.sync, MountOption::Sync),
-        (options.dirsync, MountOption::DirSync),
+        (
+            options.volume.synchronous == Synchronous::All,
+            MountOption::Sync,
+        ),
+        (
+            options.volume.synchronous != Synchronous::Nothing,
+            MountOption::DirSync,
+        ),
     ];
     list.extend(chosen.into_iter().filter(|(on, _)| *on).map(|(_, o)| o));
     list

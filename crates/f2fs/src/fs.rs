@@ -192,6 +192,7 @@ impl Fs {
     pub(crate) fn start_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.vacated.clear();
+        self.fsyncs.start_chain();
         self.meta.space.start_epoch();
     }
 

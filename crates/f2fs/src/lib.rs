@@ -80,7 +80,8 @@ pub use ops::attr::{SetAttr, Toggle};
 pub use ops::fallocate::Fallocate;
 pub use ops::privileges::Privileges;
 pub use options::{
-    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, VolumeOptions,
+    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Synchronous,
+    VolumeOptions,
 };
 pub use pagecache::CacheStats;
 pub use quota::{QuotaScope, QuotaState};

@@ -96,6 +96,19 @@ pub enum Atime {
     Strictatime,
 }
 
+/// What is durable when a call returns, without an fsync. Files and directories can be marked for it, too (`chattr +S`,
+/// `chattr +D`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Changes of directories (kernel: `dirsync`).
+    Names,
+    /// Those and writes (kernel: `sync`).
+    All,
+}
+
 /// What an fsync promises about the names around its file, and how it orders its writes (kernel: `fsync_mode=`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FsyncMode {
@@ -117,6 +130,9 @@ pub enum RollForward {
     /// No (kernel: `norecovery`): the last checkpoint is shown. A volume that has something to find is refused for
     /// writing.
     Ignore,
+    /// No, and it is given up: a volume opened for writing gets a checkpoint without it. The way out where it cannot be
+    /// recovered.
+    Discard,
 }
 
 /// Options of [`crate::Volume::open`]. `Default` gives a writable volume with a 256 MiB cache.
@@ -153,6 +169,8 @@ pub struct VolumeOptions {
     pub verify: Verify,
     /// Whether reading changes access times.
     pub atime: Atime,
+    /// What is durable when a call returns, without an fsync.
+    pub synchronous: Synchronous,
     /// What an fsync promises.
     pub fsync_mode: FsyncMode,
     /// Whether fsynced data after the last checkpoint is recovered.
@@ -181,6 +199,7 @@ impl Default for VolumeOptions {
             inline: Inline::default(),
             verify: Verify::Strict,
             atime: Atime::default(),
+            synchronous: Synchronous::default(),
             fsync_mode: FsyncMode::default(),
             roll_forward: RollForward::default(),
             clock: Arc::new(SystemClock),

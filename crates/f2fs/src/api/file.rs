@@ -4,7 +4,7 @@ use super::metadata::{ClusterCounts, Metadata, count_clusters};
 use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
-use crate::fsync::{SyncScope, sync_file};
+use crate::fsync::{SyncScope, sync_file, sync_write};
 use crate::ops::attr::SetAttr;
 use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
@@ -26,6 +26,7 @@ pub struct File {
     may_read: bool,
     may_write: bool,
     append: bool,
+    sync: Option<SyncScope>,
     pos: u64,
     seen: Mutex<Seen>,
 }
@@ -48,6 +49,7 @@ impl File {
             may_read: options.read,
             may_write: options.may_write(),
             append: options.append,
+            sync: options.sync,
             pos: 0,
             seen: Mutex::new(Rank::LEAF, seen),
             open,
@@ -82,7 +84,10 @@ impl File {
         } else {
             pos
         };
-        file::write_at(&self.open.fs, &self.open.inode, pos, src)
+        let (fs, inode) = (&self.open.fs, &self.open.inode);
+        let written = file::write_at(fs, inode, pos, src)?;
+        sync_write(fs, inode, self.sync)?;
+        Ok(written)
     }
 
     /// Writes all of `src` at byte `pos`.

@@ -5,6 +5,7 @@ use super::metadata::Metadata;
 use super::open_options::OpenOptions;
 use crate::dir;
 use crate::error::{Error, Result};
+use crate::fsync::{SyncScope, sync_file};
 use crate::inode::NewFile;
 use crate::ops::access_time::note_access;
 use crate::ops::attr::{self, SetAttr};
@@ -227,6 +228,12 @@ impl Node {
     /// Changes mode, owner or times.
     pub fn set_attr(&self, set: &SetAttr) -> Result<()> {
         attr::set_attr(&self.open.fs, &self.open.inode, set)
+    }
+
+    /// Makes the node durable: a regular file as [`File::sync_all`] does; anything else with a checkpoint, which does
+    /// not wait for file data that nobody asked for.
+    pub fn sync(&self) -> Result<()> {
+        sync_file(&self.open.fs, &self.open.inode, SyncScope::All)
     }
 
     /// Cuts or extends a regular file.

@@ -1,5 +1,6 @@
 //! How a file is opened.
 
+use crate::fsync::SyncScope;
 use crate::options::CompressDefaults;
 
 /// Compression of a file that is made.
@@ -27,6 +28,7 @@ pub struct OpenOptions {
     pub(crate) permissions: Option<u16>,
     pub(crate) owner: Option<(u32, u32)>,
     pub(crate) compress: CompressChoice,
+    pub(crate) sync: Option<SyncScope>,
 }
 
 impl OpenOptions {
@@ -96,6 +98,20 @@ impl OpenOptions {
     #[must_use]
     pub fn compress(mut self, compress: Option<CompressDefaults>) -> Self {
         self.compress = compress.map_or(CompressChoice::Off, CompressChoice::On);
+        self
+    }
+
+    /// Every write is durable when it returns, with all attributes of the file (`O_SYNC`).
+    #[must_use]
+    pub fn sync(mut self, on: bool) -> Self {
+        self.sync = on.then_some(SyncScope::All);
+        self
+    }
+
+    /// Every write is durable when it returns, with what is needed to read it (`O_DSYNC`).
+    #[must_use]
+    pub fn data_sync(mut self, on: bool) -> Self {
+        self.sync = on.then_some(SyncScope::Data);
         self
     }
 

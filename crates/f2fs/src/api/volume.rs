@@ -165,16 +165,15 @@ impl Volume {
             fs.start_quota()?;
             fs.free_orphans()?;
         }
-        if fs.options.roll_forward == RollForward::Replay {
-            return recovery::roll_forward(fs).map_err(explain_recovery);
+        match fs.options.roll_forward {
+            RollForward::Replay => recovery::roll_forward(fs).map_err(explain_recovery),
+            RollForward::Discard if !fs.options.read_only => recovery::discard(fs),
+            RollForward::Ignore if !fs.options.read_only && recovery::is_needed(&fs.meta)? => {
+                let reason = "the volume holds fsynced data that is not to be recovered";
+                Err(Error::ReadOnly(reason.to_owned()))
+            }
+            RollForward::Ignore | RollForward::Discard => Ok(()),
         }
-        if !fs.options.read_only && recovery::is_needed(&fs.meta)? {
-            return Err(Error::ReadOnly(
-                "the volume holds fsynced data that is not to be recovered; open it for reading"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
     }
 
     /// Writes everything, marks the volume cleanly unmounted and closes it. Open files keep it in memory but can
@@ -594,8 +593,8 @@ fn explain_recovery(error: Error) -> Error {
         return error;
     }
     Error::ReadOnly(format!(
-        "what was fsynced after the last checkpoint cannot be recovered: {error}; the volume opens read-only as the last \
-         checkpoint has it, and 'fsck.f2fs' can make it writable"
+        "what was fsynced after the last checkpoint cannot be recovered: {error}; read-only, the volume opens as that \
+         checkpoint has it"
     ))
 }
 

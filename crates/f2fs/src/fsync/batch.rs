@@ -70,6 +70,7 @@ impl<'a> Batch<'a> {
         if blocks.is_empty() {
             return Ok(());
         }
+        fs.fsyncs.note_nodes(blocks.len());
         if fs.options.fsync_mode == FsyncMode::NoBarrier {
             write_all(fs, blocks.iter().map(|(addr, block)| (*addr, block)))?;
         } else {

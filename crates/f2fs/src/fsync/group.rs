@@ -12,6 +12,10 @@ use crate::inode::Inode;
 use runtime::sync::{Condvar, Mutex, Rank};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Nodes of a chain after which an fsync takes a checkpoint (64 MiB).
+const CHAIN_MAX: u64 = 16 * 1024;
 
 /// One fsync that waits.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ struct Queue {
 pub(crate) struct FsyncQueue {
     queue: Mutex<Queue>,
     batch_ended: Condvar,
+    /// Nodes in the chain.
+    length: AtomicU64,
 }
 
 impl Default for FsyncQueue {
@@ -41,13 +47,28 @@ impl Default for FsyncQueue {
         Self {
             queue: Mutex::new(Rank::LEAF, Queue::default()),
             batch_ended: Condvar::new(),
+            length: AtomicU64::new(0),
         }
     }
 }
 
 impl FsyncQueue {
-    /// Makes the nodes of one file durable, or tells that it takes a checkpoint. Its data is written already. The caller
-    /// holds the inode's lock and not OP.
+    /// A checkpoint begins a new chain.
+    pub(crate) fn start_chain(&self) {
+        self.length.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the chain is so long that recovery would take its time.
+    pub(super) fn is_long(&self) -> bool {
+        self.length.load(Ordering::Relaxed) >= CHAIN_MAX
+    }
+
+    pub(super) fn note_nodes(&self, count: usize) {
+        self.length.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Makes the nodes of one file durable, or tells that it takes a checkpoint. Its data is written already. The
+    /// caller holds the inode's lock and not OP.
     pub(super) fn commit(&self, fs: &Fs, inode: &Arc<Inode>, scope: SyncScope) -> Result<Outcome> {
         let mut queue = self.queue.lock();
         let id = queue.next_id;

@@ -9,6 +9,7 @@
 //! | [`rules`] | when an fsync needs a checkpoint |
 //! | [`group`] | concurrent fsyncs become one batch |
 //! | [`batch`] | the nodes of a batch on their way to the device |
+//! | [`implied`] | calls that are durable without an fsync |
 //! | [`vacated`] | names that a file left which still exists |
 //!
 //! # Invariants
@@ -25,10 +26,12 @@
 
 mod batch;
 mod group;
+mod implied;
 mod rules;
 mod vacated;
 
 pub(crate) use group::FsyncQueue;
+pub(crate) use implied::{sync_names, sync_write};
 pub(crate) use vacated::VacatedNames;
 
 use crate::data::flush::flush_pages;
@@ -36,7 +39,7 @@ use crate::dir;
 use crate::error::Result;
 use crate::fs::Fs;
 use crate::inode::Inode;
-use f2fs_format::Advise;
+use f2fs_format::{Advise, FileType};
 use std::sync::Arc;
 
 /// What a caller wants to be durable.
@@ -63,7 +66,9 @@ pub(crate) fn sync_file(fs: &Fs, inode: &Arc<Inode>, scope: SyncScope) -> Result
         return Ok(());
     }
     fs.check_writable()?;
-    flush_pages(fs, inode, 0..u64::MAX)?;
+    if inode.file_type == FileType::Regular {
+        flush_pages(fs, inode, 0..u64::MAX)?;
+    }
     if !inode.is_listed() {
         return Ok(()); // The last checkpoint has it.
     }

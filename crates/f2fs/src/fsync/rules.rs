@@ -21,6 +21,8 @@ pub(super) enum Reason {
     Unfit,
     /// Recovery would find no room, or there is none for the nodes.
     Room,
+    /// The chain has become long.
+    LongChain,
     /// The directory is new itself.
     NewParent,
     /// Attributes of the directory changed, which the file may have inherited.
@@ -55,6 +57,9 @@ pub(super) fn reason(
     }
     if !fs.meta.space.has_room_for_roll_forward() {
         return Ok(Some(Reason::Room));
+    }
+    if fs.fsyncs.is_long() {
+        return Ok(Some(Reason::LongChain));
     }
     // A directory that is not in memory did not change.
     let Some(parent) = fs.inodes.peek(block.pino()) else {

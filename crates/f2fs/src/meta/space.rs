@@ -49,8 +49,8 @@ pub(crate) struct Space {
     growth: Growth,
 }
 
-/// What came after the last checkpoint. Roll-forward adds it to what the checkpoint has, since it does not know what was
-/// freed meanwhile.
+/// What came after the last checkpoint. Roll-forward adds it to what the checkpoint has, since it does not know what
+/// was freed meanwhile.
 #[derive(Debug, Default)]
 struct Growth {
     /// Blocks and nodes at the checkpoint.

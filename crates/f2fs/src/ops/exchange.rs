@@ -11,6 +11,7 @@ use super::namei::{
 use crate::dir::{self, Found};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
+use crate::fsync::sync_names;
 use crate::inode::{Inode, to_disk};
 use crate::quota::check_same_project;
 use f2fs_format::Advise;
@@ -25,6 +26,11 @@ struct Side<'a> {
 
 /// Lets each of two names name what the other did. Both exist.
 pub(crate) fn exchange(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
+    swap(fs, a, b)?;
+    sync_names(fs, &[a.dir, b.dir])
+}
+
+fn swap(fs: &Arc<Fs>, a: Name<'_>, b: Name<'_>) -> Result<()> {
     dir::check_name(a.name)?;
     dir::check_name(b.name)?;
     fs.check_writable()?;

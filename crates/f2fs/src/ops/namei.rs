@@ -15,6 +15,7 @@ use crate::data::{inline, truncate};
 use crate::dir::{self, Found};
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::{Fs, OpGuard};
+use crate::fsync::sync_names;
 use crate::inode::{Inode, NewFile, to_disk};
 use crate::quota::check_same_project;
 use f2fs_format::{Advise, FileType, Ino, InodeFlags};
@@ -45,6 +46,12 @@ pub(crate) fn create(
     new: &NewFile<'_>,
     target: &[u8],
 ) -> Result<OpenInode> {
+    let open = make(fs, parent, new, target)?;
+    sync_names(fs, &[parent])?;
+    Ok(open)
+}
+
+fn make(fs: &Arc<Fs>, parent: &Arc<Inode>, new: &NewFile<'_>, target: &[u8]) -> Result<OpenInode> {
     dir::check_name(new.name)?;
     if new.file_type == FileType::Symlink && target.len() as u64 > LINK_MAX {
         return Err(Error::NameTooLong);
@@ -136,6 +143,11 @@ pub(super) fn add_links(inode: &Inode, count: u32) {
 
 /// Makes another name for a file.
 pub(crate) fn link(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]) -> Result<()> {
+    add_name(fs, inode, parent, name)?;
+    sync_names(fs, &[parent])
+}
+
+fn add_name(fs: &Fs, inode: &Arc<Inode>, parent: &Arc<Inode>, name: &[u8]) -> Result<()> {
     dir::check_name(name)?;
     if inode.is_dir() {
         return Err(Error::NotPermitted("a directory has one name"));
@@ -183,6 +195,11 @@ pub(crate) enum Remove {
 
 /// Removes a name; the file goes with its last name and its last handle.
 pub(crate) fn unlink(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remove) -> Result<()> {
+    remove(fs, parent, name, what)?;
+    sync_names(fs, &[parent])
+}
+
+fn remove(fs: &Arc<Fs>, parent: &Arc<Inode>, name: &[u8], what: Remove) -> Result<()> {
     dir::check_name(name)?;
     fs.check_writable()?;
     fs.balance()?;
@@ -320,6 +337,17 @@ pub(crate) struct Name<'a> {
 
 /// Moves a name. An existing file, or empty directory, of the new name is replaced, or refused.
 pub(crate) fn rename(
+    fs: &Arc<Fs>,
+    from: Name<'_>,
+    to: Name<'_>,
+    how: RenameTo,
+    leave: Leave<'_>,
+) -> Result<()> {
+    move_name(fs, from, to, how, leave)?;
+    sync_names(fs, &[from.dir, to.dir])
+}
+
+fn move_name(
     fs: &Arc<Fs>,
     from: Name<'_>,
     to: Name<'_>,

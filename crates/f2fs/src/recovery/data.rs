@@ -101,9 +101,9 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Takes a block from the slot of the same file that names it now, if it is in use: blocks that were moved within the
-    /// file. One of another file is not taken, though the kernel does that too, for blocks that were moved between files:
-    /// no forged node shall empty a file it does not belong to.
+    /// Takes a block from the slot of the same file that names it now, if it is in use: blocks that were moved within
+    /// the file. One of another file is not taken, though the kernel does that too, for blocks that were moved between
+    /// files: no forged node shall empty a file it does not belong to.
     fn take_from_slot(&self, inode: &Arc<Inode>, addr: BlockAddr) -> Result<()> {
         let fs = self.fs;
         let addr = fs.meta.geometry.main_addr(addr.get())?;

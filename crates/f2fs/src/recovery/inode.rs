@@ -66,8 +66,8 @@ pub(super) fn recover_xattr_node(fs: &Fs, inode: &Inode, newer: &Block) -> Resul
     Ok(())
 }
 
-/// Content in the inode block; whether that is all the content there is. `newer` is the node that is applied, if it is an
-/// inode: then it tells where the content is. Any other node tells that it is not in the inode block.
+/// Content in the inode block; whether that is all the content there is. `newer` is the node that is applied, if it is
+/// an inode: then it tells where the content is. Any other node tells that it is not in the inode block.
 pub(super) fn recover_inline_data(
     fs: &Fs,
     inode: &Inode,

@@ -98,6 +98,12 @@ pub(crate) fn roll_forward(fs: &Arc<Fs>) -> Result<()> {
     Ok(())
 }
 
+/// Gives up what was fsynced after the last checkpoint.
+pub(crate) fn discard(fs: &Arc<Fs>) -> Result<()> {
+    drop(fs.start_op());
+    fs.write_checkpoint(CheckpointReason::Sync)
+}
+
 /// Whether there is something to recover.
 pub(crate) fn is_needed(meta: &Metadata) -> Result<bool> {
     Ok(chain::read(meta)?.iter().any(|node| node.fsync))

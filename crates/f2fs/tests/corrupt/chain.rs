@@ -1,5 +1,5 @@
-//! Class 22: forged and damaged chains of fsynced nodes. Recovery ends, says what it refused, and the last checkpoint is
-//! still there to read; or the chain is none, and nothing changes.
+//! Class 22: forged and damaged chains of fsynced nodes. Recovery ends, says what it refused, and the last checkpoint
+//! is still there to read; or the chain is none, and nothing changes.
 
 use crate::base::{base, expected, ino, open, walk};
 use crate::image::{Image, put32};

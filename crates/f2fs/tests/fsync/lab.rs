@@ -117,7 +117,7 @@ pub(crate) fn tree(volume: &Volume) -> Vec<String> {
             let mut sum = 0u64;
             if meta.is_dir() {
                 dirs.push(path.clone());
-            } else {
+            } else if meta.is_file() {
                 let mut bytes = Vec::new();
                 volume
                     .open_file(&path)

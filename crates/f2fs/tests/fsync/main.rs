@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod cost;
+mod implied;
 mod lab;
 mod recover;
 mod rules;

@@ -205,6 +205,20 @@ fn recovery_can_be_left_out() {
     assert!(same_bytes(&before, &left), "a reader writes nothing");
 }
 
+#[test]
+fn recovery_can_be_given_up() {
+    let lab = Lab::new();
+    lab.write("/d/f", 0, 9000, 1).sync_all().unwrap();
+    let left = lab.cut();
+    let options = VolumeOptions {
+        roll_forward: RollForward::Discard,
+        ..VolumeOptions::default()
+    };
+    drop(Volume::open_device(Arc::clone(&left) as _, &options).unwrap());
+    let volume = Volume::open_device(left, &VolumeOptions::default()).unwrap();
+    assert!(matches!(volume.metadata("/d/f"), Err(Error::NotFound)));
+}
+
 fn same_bytes(a: &blockdev::MemDevice, b: &blockdev::MemDevice) -> bool {
     use blockdev::BlockDevice;
     let (mut x, mut y) = (vec![0; MIB as usize], vec![0; MIB as usize]);
