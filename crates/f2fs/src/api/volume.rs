@@ -20,7 +20,7 @@ use crate::ops::fileattr;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Remove, RenameTo};
 use crate::ops::path::{self, Final, Parent};
-use crate::options::{CompressDefaults, RollForward, VolumeOptions};
+use crate::options::{CompressDefaults, VolumeOptions};
 use crate::recovery;
 use crate::stats::Stats;
 use crate::xattr::SetXattr;
@@ -165,15 +165,7 @@ impl Volume {
             fs.start_quota()?;
             fs.free_orphans()?;
         }
-        match fs.options.roll_forward {
-            RollForward::Replay => recovery::roll_forward(fs).map_err(explain_recovery),
-            RollForward::Discard if !fs.options.read_only => recovery::discard(fs),
-            RollForward::Ignore if !fs.options.read_only && recovery::is_needed(&fs.meta)? => {
-                let reason = "the volume holds fsynced data that is not to be recovered";
-                Err(Error::ReadOnly(reason.to_owned()))
-            }
-            RollForward::Ignore | RollForward::Discard => Ok(()),
-        }
+        recovery::roll_forward(fs)
     }
 
     /// Writes everything, marks the volume cleanly unmounted and closes it. Open files keep it in memory but can
@@ -582,20 +574,6 @@ impl Volume {
     pub fn drop_caches(&self) {
         self.fs.cache.drop_clean();
     }
-}
-
-/// Says what is wrong with the chain of nodes, and what is still there.
-fn explain_recovery(error: Error) -> Error {
-    if matches!(
-        error,
-        Error::Device(_) | Error::Shutdown(_) | Error::Resources(_)
-    ) {
-        return error;
-    }
-    Error::ReadOnly(format!(
-        "what was fsynced after the last checkpoint cannot be recovered: {error}; read-only, the volume opens as that \
-         checkpoint has it"
-    ))
 }
 
 impl Drop for Volume {

@@ -40,16 +40,32 @@ impl ChainNode {
     }
 }
 
-/// All nodes of the chain, in order.
+/// A chain.
+#[derive(Debug)]
+pub(super) struct Chain {
+    /// All its nodes, in order.
+    pub(super) nodes: Vec<ChainNode>,
+    /// The block at which it ends, if it lies in MAIN.
+    pub(super) end: Option<BlockAddr>,
+}
+
+impl Chain {
+    /// Whether an fsync is part of it.
+    pub(super) fn has_marks(&self) -> bool {
+        self.nodes.iter().any(|node| node.fsync)
+    }
+}
+
+/// The chain of a volume as it was opened.
 ///
 /// # Errors
 /// `Inconsistent` if it runs in a circle; the device's.
-pub(super) fn read(meta: &Metadata) -> Result<Vec<ChainNode>> {
+pub(super) fn read(meta: &Metadata) -> Result<Chain> {
     let checkpoint = meta.checkpoint_info();
     let log = checkpoint.curseg(CursegType::WarmNode);
     let mut at = meta.geometry.segment_start(log.segno).get() + u32::from(log.blkoff);
     let mut reader = ChainReader::new(meta);
-    let mut chain: Vec<ChainNode> = Vec::new();
+    let mut nodes: Vec<ChainNode> = Vec::new();
     // A mark that follows in growing steps meets every circle (Brent).
     let (mut mark, mut steps, mut limit) = (at, 0u64, 2u64);
     while let Ok(addr) = meta.geometry.main_addr(at) {
@@ -57,7 +73,7 @@ pub(super) fn read(meta: &Metadata) -> Result<Vec<ChainNode>> {
         if !follows(&checkpoint, footer.cp_ver) {
             break;
         }
-        chain.push(ChainNode {
+        nodes.push(ChainNode {
             addr,
             nid: footer.nid,
             ino: footer.ino,
@@ -75,7 +91,8 @@ pub(super) fn read(meta: &Metadata) -> Result<Vec<ChainNode>> {
             (mark, steps, limit) = (at, 0, limit * 2);
         }
     }
-    Ok(chain)
+    let end = meta.geometry.main_addr(at).ok();
+    Ok(Chain { nodes, end })
 }
 
 /// Whether a node with this version was written after the checkpoint.

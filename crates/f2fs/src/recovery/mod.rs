@@ -33,10 +33,12 @@ use crate::checkpoint::CheckpointReason;
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
+#[cfg(test)]
 use crate::meta::Metadata;
 use crate::ops::handle::OpenInode;
+use crate::options::RollForward;
 use crate::segment::Claims;
-use chain::{ChainNode, ChainReader};
+use chain::{Chain, ChainNode, ChainReader};
 use f2fs_format::{BlockAddr, FileType, Ino, InodeBlock};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -61,34 +63,73 @@ struct Recovery<'a> {
     claims: Claims,
 }
 
-/// Recovers what was fsynced after the last checkpoint.
+/// Does with what was fsynced after the last checkpoint as the volume's options say.
 ///
 /// # Errors
 /// What is wrong with the chain. The volume in memory is half recovered then and must be given up.
 pub(crate) fn roll_forward(fs: &Arc<Fs>) -> Result<()> {
-    let chain = chain::read(&fs.meta)?;
-    if !chain.iter().any(|node| node.fsync) {
-        return Ok(());
+    let chain = chain::read(&fs.meta).map_err(refusal)?;
+    let is_needed = chain.has_marks();
+    match fs.options.roll_forward {
+        RollForward::Replay if is_needed => return replay(fs, &chain).map_err(refusal),
+        RollForward::Ignore if is_needed && !fs.options.read_only => {
+            let reason = "the volume holds fsynced data that is not to be recovered";
+            return Err(Error::ReadOnly(reason.to_owned()));
+        }
+        _ if fs.options.read_only => return Ok(()),
+        _ => {}
     }
+    leave_alone(fs, &chain);
+    if is_needed {
+        drop(fs.start_op());
+        fs.write_checkpoint(CheckpointReason::Sync)?;
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the chain, and what is still there. Errors of the system stay as they are.
+fn refusal(error: Error) -> Error {
+    if matches!(
+        error,
+        Error::Device(_) | Error::Shutdown(_) | Error::Resources(_)
+    ) {
+        return error;
+    }
+    Error::ReadOnly(format!(
+        "what was fsynced after the last checkpoint cannot be recovered: {error}; read-only, the volume opens as that \
+         checkpoint has it"
+    ))
+}
+
+/// Keeps the chain and the block where it ends from being written before the next checkpoint. Whatever a crash before
+/// that leaves, the chain is the same: behind its end there may be nodes of this version, which an earlier crash cut off
+/// from it and which must not become part of it.
+fn leave_alone(fs: &Fs, chain: &Chain) {
+    let nodes = chain.nodes.iter().map(|node| node.addr);
+    for addr in nodes.chain(chain.end) {
+        // What is in use is not written either.
+        let _ = fs.meta.segments.keep(addr);
+    }
+    fs.meta.segments.pass_claims();
+}
+
+fn replay(fs: &Arc<Fs>, chain: &Chain) -> Result<()> {
     let op = fs.start_op();
-    for node in &chain {
+    for node in &chain.nodes {
         fs.meta.segments.keep(node.addr)?;
     }
     let mut recovery = Recovery {
         fs,
         inodes: BTreeMap::new(),
-        nodes: chain.iter().map(|node| node.addr).collect(),
+        nodes: chain.nodes.iter().map(|node| node.addr).collect(),
         claims: Claims::default(),
     };
-    recovery.find_inodes(&op, &chain)?;
-    recovery.apply(&op, &chain)?;
-    fs.meta.segments.pass_claims();
+    recovery.find_inodes(&op, &chain.nodes)?;
+    recovery.apply(&op, &chain.nodes)?;
+    leave_alone(fs, chain);
     drop(op);
-    tracing::info!(
-        nodes = chain.len(),
-        inodes = recovery.inodes.len(),
-        "roll-forward"
-    );
+    let (nodes, inodes) = (chain.nodes.len(), recovery.inodes.len());
+    tracing::info!(nodes, inodes, "roll-forward");
     // Those that lost their name are freed here.
     drop(recovery.inodes);
     if !fs.options.read_only {
@@ -98,15 +139,10 @@ pub(crate) fn roll_forward(fs: &Arc<Fs>) -> Result<()> {
     Ok(())
 }
 
-/// Gives up what was fsynced after the last checkpoint.
-pub(crate) fn discard(fs: &Arc<Fs>) -> Result<()> {
-    drop(fs.start_op());
-    fs.write_checkpoint(CheckpointReason::Sync)
-}
-
 /// Whether there is something to recover.
+#[cfg(test)]
 pub(crate) fn is_needed(meta: &Metadata) -> Result<bool> {
-    Ok(chain::read(meta)?.iter().any(|node| node.fsync))
+    Ok(chain::read(meta)?.has_marks())
 }
 
 impl Recovery<'_> {

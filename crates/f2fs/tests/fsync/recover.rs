@@ -249,3 +249,61 @@ fn a_full_volume_recovers_what_it_fsynced() {
     assert_content(&volume, "/d/new", &pattern(part, 7));
     assert_content(&volume, "/d/more", &pattern(part / 2, 8));
 }
+
+/// Blocks of both checkpoint packs, as `FormatOptions` lays a small volume out.
+const PACKS: std::ops::Range<u64> = 512..1536;
+
+/// Copies blocks from one device to another.
+fn copy_blocks(from: &blockdev::MemDevice, to: &blockdev::MemDevice, blocks: std::ops::Range<u64>) {
+    use blockdev::BlockDevice;
+    let mut bytes = vec![0; (blocks.end - blocks.start) as usize * 4096];
+    from.read_at(blocks.start * 4096, &mut bytes).unwrap();
+    to.write_at(blocks.start * 4096, &bytes).unwrap();
+}
+
+/// A node that one crash cut off from the chain must not become part of it by another crash: its blocks may be
+/// somebody else's by then.
+#[test]
+fn nodes_that_were_cut_off_stay_so() {
+    use blockdev::BlockDevice;
+    let lab = Lab::new();
+    let before = lab.cut();
+    lab.write("/d/first", 0, 9000, 1).sync_all().unwrap();
+    let info = Volume::open_device(
+        before,
+        &VolumeOptions {
+            read_only: true,
+            ..VolumeOptions::default()
+        },
+    )
+    .unwrap()
+    .info();
+    let log = info.checkpoint.curseg(f2fs_format::CursegType::WarmNode);
+    let start = info.super_block.geometry().segment_start(log.segno).get() + u32::from(log.blkoff);
+    for n in 0..20u64 {
+        lab.write(&format!("/d/{n}"), 0, 9000, n)
+            .sync_all()
+            .unwrap();
+    }
+    // The first node never reached the device, all others did.
+    let left = lab.cut();
+    left.write_at(u64::from(start) * 4096, &[0; 4096]).unwrap();
+    for _ in 0..2 {
+        // Another session, which dies while it writes its first checkpoint: all but the pack is there.
+        let device = Arc::new(left.snapshot());
+        let volume =
+            Volume::open_device(Arc::clone(&device) as _, &VolumeOptions::default()).unwrap();
+        let options = f2fs::OpenOptions::new().write(true).create(true);
+        for n in 0..3 {
+            let file = volume.open_with(format!("/d/other {n}"), &options).unwrap();
+            file.write_all_at(0, &pattern(400_000, n)).unwrap();
+        }
+        volume.sync().unwrap();
+        copy_blocks(&left, &device, PACKS);
+        let volume =
+            Volume::open_device(Arc::clone(&device) as _, &VolumeOptions::default()).unwrap();
+        assert_eq!(volume.read_dir("/d").unwrap().count(), 0);
+        copy_blocks(&device, &left, 0..left.size_bytes() / 4096);
+        copy_blocks(&lab.cut(), &left, PACKS);
+    }
+}
