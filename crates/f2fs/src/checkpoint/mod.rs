@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //! The next checkpoint goes to the pack that is not current. Its footer is written after a flush of
-//! everything else, so a torn pack has no valid footer and the current pack stays current. What the
+//! everything else, and is durable when that write returns, so a torn pack has no valid footer and the current pack stays current. What the
 //! checkpoint names was written beside what the current one names; only summaries of closed
 //! segments are written in place, with the same entries for every block the current checkpoint
 //! knows.
@@ -46,8 +46,7 @@ impl Metadata {
         self.device.write_meta(start, &pack.body)?;
         self.device.flush()?;
         let footer = BlockAddr::new(start.get() + pack.checkpoint.pack_blocks - 1);
-        self.device.write_meta(footer, &pack.footer)?;
-        self.device.flush()?;
+        self.device.write_meta_durable(footer, &pack.footer)?;
         tracing::debug!(
             version = pack.checkpoint.version,
             pack = other,

@@ -66,7 +66,7 @@ fn fdatasync_leaves_times_behind() {
 /// Fsyncs that come together share flushes; each is durable when it returns.
 #[test]
 fn concurrent_fsyncs_share_a_flush() {
-    let lab = Lab::new();
+    let lab = Lab::slow();
     let (threads, rounds) = (8, 40);
     let files: Vec<_> = (0..threads)
         .map(|n| lab.write(&format!("/d/{n}"), 0, 10, n))
@@ -88,7 +88,7 @@ fn concurrent_fsyncs_share_a_flush() {
             }
         });
     });
-    assert!(flushes < threads * rounds * 2, "{flushes} flushes");
+    assert!(flushes < threads * rounds, "{flushes} flushes");
     let volume = lab.recovered();
     for n in 0..threads {
         let file = volume.open_file(format!("/d/{n}")).unwrap();
@@ -96,4 +96,45 @@ fn concurrent_fsyncs_share_a_flush() {
         assert_eq!(file.read_at(0, &mut bytes).unwrap(), bytes.len());
         assert!(bytes.iter().all(|&b| b == n as u8 + 1));
     }
+}
+
+/// Those who ask for a checkpoint at the same time share it.
+#[test]
+fn concurrent_syncs_share_a_checkpoint() {
+    let lab = Lab::slow();
+    let (threads, rounds) = (8u64, 20);
+    let barrier = Barrier::new(threads as usize);
+    let taken = lab.checkpoints(|lab| {
+        std::thread::scope(|scope| {
+            for n in 0..threads {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        barrier.wait();
+                        drop(lab.write(&format!("/d/{n}-{round}"), 0, 10, n));
+                        lab.volume.sync().unwrap();
+                    }
+                });
+            }
+        });
+    });
+    assert!(
+        taken >= rounds && taken < threads * rounds / 2,
+        "{taken} checkpoints"
+    );
+    assert_eq!(
+        lab.recovered().read_dir("/d").unwrap().count(),
+        (threads * rounds) as usize
+    );
+}
+
+/// A checkpoint: the pack and all that goes before it, one flush, the footer.
+#[test]
+fn a_checkpoint_flushes_once() {
+    let lab = Lab::new();
+    let (_, flushes, durable) = cost(&lab, || {
+        drop(lab.write("/d/f", 0, 100_000, 1));
+        lab.volume.sync().unwrap();
+    });
+    assert_eq!((flushes, durable), (1, 1));
 }

@@ -1,13 +1,14 @@
 //! A volume in memory that can be cut off at any moment.
 
 use crate::common::{compressed, pattern};
-use blockdev::{BlockDevice, MemDevice};
+use blockdev::{Bio, BlockDevice, DeviceError, MemDevice};
 use f2fs::{
     CompressAlgorithm, File, FormatOptions, FsyncMode, OpenOptions, Owner, Volume, VolumeOptions,
 };
 use std::fs;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::NamedTempFile;
 use testkit::fsck;
 
@@ -34,12 +35,19 @@ impl Lab {
     /// A volume with a directory `/d`, a compressed directory `/c`, and one checkpoint.
     pub(crate) fn with(options: &VolumeOptions) -> Self {
         let device = Arc::new(MemDevice::new(128 * MIB));
-        let volume = Volume::create_on(
-            Arc::clone(&device) as _,
-            &FormatOptions::new(128 * MIB),
-            options,
-        )
-        .unwrap();
+        Self::on(Arc::clone(&device) as _, device, options)
+    }
+
+    /// The same on a device whose flushes take a while.
+    pub(crate) fn slow() -> Self {
+        let device = Arc::new(MemDevice::new(128 * MIB));
+        let slow = Arc::new(SlowFlush(Arc::clone(&device)));
+        Self::on(slow, device, &VolumeOptions::default())
+    }
+
+    fn on(used: Arc<dyn BlockDevice>, device: Arc<MemDevice>, options: &VolumeOptions) -> Self {
+        let format = FormatOptions::new(128 * MIB);
+        let volume = Volume::create_on(used, &format, options).unwrap();
         volume.create_dir("/d", Owner::root(0o755)).unwrap();
         volume.create_dir("/c", Owner::root(0o755)).unwrap();
         let lz4 = compressed(CompressAlgorithm::Lz4, 2);
@@ -93,6 +101,41 @@ impl Lab {
         assert_eq!(tree(&volume), seen, "reader and writer see the same");
         fsck::assert_clean(image_of(&left).path());
         volume
+    }
+}
+
+/// A device whose flushes take a while, as those of real ones do.
+#[derive(Debug)]
+struct SlowFlush(Arc<MemDevice>);
+
+impl BlockDevice for SlowFlush {
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
+    fn submit(&self, bio: Bio) {
+        self.0.submit(bio);
+    }
+
+    fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {
+        self.0.read_at(pos, buf)
+    }
+
+    fn write_at(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.0.write_at(pos, data)
+    }
+
+    fn flush(&self) -> Result<(), DeviceError> {
+        std::thread::sleep(Duration::from_millis(3));
+        self.0.flush()
+    }
+
+    fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
+        self.0.discard(pos, len)
     }
 }
 
