@@ -132,9 +132,10 @@ impl Fs {
         Ok(())
     }
 
-    /// Whether an fsync may write so many nodes before the next checkpoint.
+    /// Whether an fsync may write so many nodes before the next checkpoint. Recovery writes all nodes of the chain once
+    /// more, and the directories of new files, so there must be room for that too.
     pub(crate) fn has_chain_room(&self, nodes: u64) -> bool {
-        self.has_checkpoint_room(OPERATION_BLOCKS + nodes)
+        self.has_checkpoint_room(OPERATION_BLOCKS + self.fsyncs.length() + nodes)
     }
 
     /// A checkpoint of everything up to now. Those who ask at the same time share one.

@@ -58,9 +58,14 @@ impl FsyncQueue {
         self.length.store(0, Ordering::Relaxed);
     }
 
+    /// Nodes in the chain.
+    pub(crate) fn length(&self) -> u64 {
+        self.length.load(Ordering::Relaxed)
+    }
+
     /// Whether the chain is so long that recovery would take its time.
     pub(super) fn is_long(&self) -> bool {
-        self.length.load(Ordering::Relaxed) >= CHAIN_MAX
+        self.length() >= CHAIN_MAX
     }
 
     pub(super) fn note_nodes(&self, count: usize) {

@@ -307,3 +307,38 @@ fn nodes_that_were_cut_off_stay_so() {
         copy_blocks(&lab.cut(), &left, PACKS);
     }
 }
+
+/// A volume that is full of small files, each made durable: recovery finds room to write all of them once more.
+#[test]
+fn many_small_files_on_a_full_volume() {
+    let lab = Lab::new();
+    let free = lab.volume.statfs().blocks_free * 4096;
+    drop(lab.write("/d/ballast", 0, (free - free / 8) as usize, 1));
+    lab.volume.sync().unwrap();
+    let options = f2fs::OpenOptions::new().write(true).create(true);
+    let mut made = 0u64;
+    let full = loop {
+        let file = match lab.volume.open_with(format!("/d/{made}"), &options) {
+            Ok(file) => file,
+            Err(error) => break error,
+        };
+        if let Err(error) = file
+            .write_all_at(0, &[7; 100])
+            .and_then(|()| file.sync_all())
+        {
+            break error;
+        }
+        made += 1;
+        if made.is_multiple_of(400) {
+            assert_eq!(
+                lab.recovered().read_dir("/d").unwrap().count() as u64,
+                made + 1
+            );
+        }
+    };
+    assert!(
+        matches!(full, Error::NoSpace) && made > 1000,
+        "{made}: {full}"
+    );
+    assert!(lab.recovered().read_dir("/d").unwrap().count() as u64 > made);
+}
