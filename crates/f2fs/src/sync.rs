@@ -29,13 +29,14 @@ impl Fs {
         self.make_room(0)
     }
 
-    /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already, or if what is
-    /// dirty would soon leave no room for the checkpoint itself.
+    /// Writes a checkpoint if the free segments would not hold `blocks` more and what is dirty already, if what is
+    /// dirty would soon leave no room for the checkpoint itself, or if dirty nodes take too much memory.
     pub(crate) fn make_room(&self, blocks: u64) -> Result<()> {
         let nodes = self.dirty_bound();
         let is_dirty = self.changed.load(Ordering::Acquire);
         if self.meta.segments.wants_checkpoint(blocks + nodes)
             || (is_dirty && !self.has_checkpoint_room(OPERATION_BLOCKS))
+            || self.dirty_nodes.load(Ordering::Relaxed) > DIRTY_NODES_MAX
         {
             self.write_checkpoint(CheckpointReason::Sync)?;
         }
@@ -229,6 +230,8 @@ impl Fs {
 
 /// Blocks that the operations under way together may still make dirty.
 const OPERATION_BLOCKS: u64 = 256;
+/// Dirty nodes that wait for a checkpoint, at most: 64 MiB of memory.
+const DIRTY_NODES_MAX: u64 = 16 * 1024;
 /// Blocks that are kept for operations that remove.
 const REMOVAL_BLOCKS: u64 = 1024;
 

@@ -203,6 +203,15 @@ impl InodeBlock {
         &raw.name[..len]
     }
 
+    /// The hash that an inode with an encrypted name that ignores case keeps behind the name; 0 if the name leaves no
+    /// room for it. Means nothing elsewhere.
+    pub fn kept_hash(&self) -> u32 {
+        let raw = self.raw();
+        let behind = raw.name.get(raw.namelen.get() as usize..);
+        let hash = behind.and_then(<[u8]>::first_chunk);
+        hash.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
     /// Stores the name, at most 255 bytes.
     pub fn set_name(&mut self, name: &[u8]) {
         assert!(name.len() <= NAME_LEN, "a name has at most 255 bytes");

@@ -7,10 +7,10 @@
 //!
 //! # Invariants
 //! The next checkpoint goes to the pack that is not current. Its footer is written after a flush of
-//! everything else, and is durable when that write returns, so a torn pack has no valid footer and the current pack stays current. What the
-//! checkpoint names was written beside what the current one names; only summaries of closed
-//! segments are written in place, with the same entries for every block the current checkpoint
-//! knows.
+//! everything else, and is durable when that write returns, so a torn pack has no valid footer and
+//! the current pack stays current. What the checkpoint names was written beside what the current
+//! one names; only summaries of closed segments are written in place, with the same entries for
+//! every block the current checkpoint knows.
 //!
 //! # Locking
 //! The caller holds the lock of rank [`CHECKPOINT`](crate::locks::CHECKPOINT) and the one of rank

@@ -18,14 +18,11 @@ use crate::node::{Emptied, Missing, Tree};
 use f2fs_format::{BLOCK_SIZE, Slot};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 
 /// Nodes of one step: a segment of them.
 const STEP_NODES: u64 = 512;
-/// Dirty nodes that wait for a checkpoint, at most: 64 MiB of memory.
-const DIRTY_NODES_MAX: u64 = 32 * STEP_NODES;
 
 /// Reserves the holes in a range of file blocks; all of them or, with an error, none.
 pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result<()> {
@@ -155,9 +152,7 @@ fn in_steps(
 
 /// Makes room for the blocks of nodes that are about to become dirty together.
 pub(crate) fn make_room(fs: &Fs, nodes: u64) -> Result<()> {
-    if fs.dirty_nodes.load(Ordering::Relaxed) > DIRTY_NODES_MAX {
-        fs.write_checkpoint(crate::checkpoint::CheckpointReason::Sync)?;
-    }
+    fs.make_room(0)?;
     fs.check_room(nodes)
 }
 

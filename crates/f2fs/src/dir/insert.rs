@@ -21,8 +21,31 @@ pub(crate) fn insert(
     name: &[u8],
     target: &Inode,
 ) -> Result<()> {
+    let hash = Wanted::new(fs, dir, name)?.hash;
+    insert_with(fs, op, dir, (name, hash), target)
+}
+
+/// Adds an entry for a name as an inode keeps it: see [`Wanted::stored`].
+pub(crate) fn insert_stored(
+    fs: &Fs,
+    op: &OpGuard<'_>,
+    dir: &Arc<Inode>,
+    (name, kept_hash): (&[u8], u32),
+    target: &Inode,
+) -> Result<()> {
+    let hash = Wanted::stored(fs, dir, name, kept_hash)?.hash;
+    insert_with(fs, op, dir, (name, hash), target)
+}
+
+fn insert_with(
+    fs: &Fs,
+    op: &OpGuard<'_>,
+    dir: &Arc<Inode>,
+    (name, hash): (&[u8], u32),
+    target: &Inode,
+) -> Result<()> {
     let entry = DirEntry {
-        hash: Wanted::new(fs, dir, name)?.hash,
+        hash,
         ino: target.ino,
         file_type: target.file_type,
         name,

@@ -44,12 +44,25 @@ impl Found {
 
 /// Finds a name; `.` and `..` too.
 pub(crate) fn lookup(fs: &Fs, dir: &Arc<Inode>, name: &[u8]) -> Result<Option<Found>> {
-    let wanted = Wanted::new(fs, dir, name)?;
-    let found = find_by_hash(fs, dir, &wanted)?;
+    find(fs, dir, &Wanted::new(fs, dir, name)?)
+}
+
+/// Finds a name as an inode keeps it: see [`Wanted::stored`].
+pub(crate) fn lookup_stored(
+    fs: &Fs,
+    dir: &Arc<Inode>,
+    name: &[u8],
+    kept_hash: u32,
+) -> Result<Option<Found>> {
+    find(fs, dir, &Wanted::stored(fs, dir, name, kept_hash)?)
+}
+
+fn find(fs: &Fs, dir: &Arc<Inode>, wanted: &Wanted<'_>) -> Result<Option<Found>> {
+    let found = find_by_hash(fs, dir, wanted)?;
     if found.is_some() || !wanted.ignores_case || dir.are_hashes_right() {
         return Ok(found);
     }
-    find_anywhere(fs, dir, &wanted)
+    find_anywhere(fs, dir, wanted)
 }
 
 fn find_by_hash(fs: &Fs, dir: &Arc<Inode>, wanted: &Wanted<'_>) -> Result<Option<Found>> {

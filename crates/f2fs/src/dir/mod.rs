@@ -25,9 +25,9 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use insert::{init_dots, insert, remove, replace, set_parent};
+pub(crate) use insert::{init_dots, insert, insert_stored, remove, replace, set_parent};
 pub(crate) use list::{Listed, list};
-pub(crate) use lookup::{Found, hash_of, is_empty, lookup};
+pub(crate) use lookup::{Found, hash_of, is_empty, lookup, lookup_stored};
 pub(crate) use nokey::{link_len, of_link};
 pub(crate) use spill::spill;
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use f2fs_format::casefold::{Rules, fold};
-use f2fs_format::dentry::Dentry;
+use f2fs_format::dentry::{Dentry, NAME_LEN};
 use f2fs_format::hash::dentry_hash;
 use f2fs_format::{Advise, Features, InodeFlags};
 
@@ -59,6 +59,29 @@ impl<'a> Wanted<'a> {
             hash,
             how,
             ignores_case: rules.is_some(),
+        })
+    }
+
+    /// A name as an inode of `dir` keeps it, encrypted where the names of the directory are. `kept_hash` is what the
+    /// inode keeps behind an encrypted name that ignores case, since nobody can compute it without the key.
+    pub(super) fn stored(fs: &Fs, dir: &Inode, name: &'a [u8], kept_hash: u32) -> Result<Self> {
+        if !is_encrypted(dir) {
+            super::check_name(name)?;
+            return Self::new(fs, dir, name);
+        }
+        if name.is_empty() || name.len() > NAME_LEN {
+            return Err(Error::Invalid("an encrypted name of impossible length"));
+        }
+        let hash = if fold_rules(fs, dir)?.is_some() {
+            kept_hash
+        } else {
+            dentry_hash(name)
+        };
+        Ok(Self {
+            name,
+            hash,
+            how: How::Exact,
+            ignores_case: false,
         })
     }
 

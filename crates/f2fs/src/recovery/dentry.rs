@@ -1,12 +1,12 @@
 //! The name of a new file (kernel: `recover_dentry`).
 
 use crate::dir;
-use crate::error::{Error, Inconsistent, Result};
+use crate::error::{Inconsistent, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use crate::ops::file::touch_modified;
 use crate::ops::namei::take_name;
-use f2fs_format::{Advise, InodeBlock};
+use f2fs_format::InodeBlock;
 use std::sync::Arc;
 
 /// Gives a file its name. Whoever has it in the last checkpoint loses it.
@@ -16,22 +16,19 @@ pub(super) fn recover(
     inode: &Arc<Inode>,
     newer: &InodeBlock,
 ) -> Result<()> {
-    let name = newer.name();
-    dir::check_name(name)?;
+    let (name, hash) = (newer.name(), newer.kept_hash());
     let pino = fs.meta.geometry.nid(newer.pino().get())?;
     let parent = fs.inodes.get(fs, pino)?;
     parent.check_dir()?;
-    if parent.tree.lock().inode.advise().contains(Advise::ENCRYPT) {
-        return Err(Error::Unsupported(
-            "recovering a name in an encrypted directory".to_owned(),
-        ));
-    }
     {
         let mut tree = inode.tree.lock();
-        tree.inode_mut().set_name(name);
+        if tree.inode.name() != name {
+            // Otherwise the hash behind it stays.
+            tree.inode_mut().set_name(name);
+        }
         tree.inode_mut().set_pino(pino);
     }
-    match dir::lookup(fs, &parent, name)? {
+    match dir::lookup_stored(fs, &parent, name, hash)? {
         Some(found) if found.ino == inode.ino => return Ok(()),
         Some(found) => {
             let other = fs.inodes.get(fs, found.ino)?;
@@ -43,7 +40,7 @@ pub(super) fn recover(
         }
         None => {}
     }
-    dir::insert(fs, op, &parent, name, inode)?;
+    dir::insert_stored(fs, op, &parent, (name, hash), inode)?;
     touch_modified(fs, &parent);
     Ok(())
 }

@@ -102,8 +102,8 @@ fn refusal(error: Error) -> Error {
 }
 
 /// Keeps the chain and the block where it ends from being written before the next checkpoint. Whatever a crash before
-/// that leaves, the chain is the same: behind its end there may be nodes of this version, which an earlier crash cut off
-/// from it and which must not become part of it.
+/// that leaves, the chain is the same: behind its end there may be nodes of this version, which an earlier crash cut
+/// off from it and which must not become part of it.
 fn leave_alone(fs: &Fs, chain: &Chain) {
     let nodes = chain.nodes.iter().map(|node| node.addr);
     for addr in nodes.chain(chain.end) {

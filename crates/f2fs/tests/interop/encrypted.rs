@@ -1,6 +1,7 @@
 //! Encrypted folders without their key: the engine shows what the kernel shows, lets go what the kernel lets go, and
 //! changes nothing else.
 
+use crate::cuts::copy_of;
 use crate::guest::{Guest, quote};
 use f2fs::{Error, FileType, InodeFlags, OpenOptions, Owner, Special, Volume, VolumeOptions};
 use std::collections::BTreeMap;
@@ -213,4 +214,47 @@ fn entries_are_removed_without_the_key() {
     assert_eq!(walk(&volume).len(), 0);
     volume.close().unwrap();
     fsck::assert_clean(image.path());
+}
+
+/// Files that the kernel made and fsynced in encrypted folders, before the power went.
+#[test]
+fn names_of_fsynced_files_are_recovered_without_the_key() {
+    let features = "encrypt,extra_attr,inode_checksum,casefold";
+    let image = tools::mkfs(&["-O", features, "-C", "utf8"], 128 << 20);
+    let mut guest = Guest::new();
+    guest.mount(image.path(), "").then("key");
+    for folder in ["secret", "folded"] {
+        guest.then(format!("mkdir /{folder} 700"));
+        guest.then(format!("encrypt /{folder}"));
+    }
+    guest.then("flags /folded 40000000 0").then("sync");
+    for folder in ["secret", "folded"] {
+        for len in [1, 17, 150, 240] {
+            let path = format!("/{folder}/{}", "N".repeat(len));
+            guest.then(format!("create {path} 600"));
+            guest.then(format!("write {path} 0 9000 0"));
+            guest.then(format!("fsync {path}"));
+        }
+    }
+    let Some(()) = guest.run_and_cut() else {
+        return;
+    };
+    let copy = copy_of(image.path());
+    let read_only = VolumeOptions {
+        read_only: true,
+        ..VolumeOptions::default()
+    };
+    let seen = engines_view(&Volume::open(image.path(), &read_only).unwrap());
+    assert_eq!(seen.len(), 2 + 8);
+    open(copy.path()).close().unwrap();
+    fsck::assert_clean(copy.path());
+    assert_eq!(kernels_view(copy.path()), seen);
+    assert_eq!(kernels_view(image.path()), seen);
+    // With the key, the names and the bytes are what they were.
+    let mut guest = Guest::new();
+    guest.mount(copy.path(), "").then("key").manifest().umount();
+    let with_key = guest.run().unwrap();
+    for path in ["/secret/N", "/folded/N"] {
+        assert_eq!(with_key[0].field(path, "size"), "9000");
+    }
 }
