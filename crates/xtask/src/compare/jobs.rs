@@ -9,6 +9,9 @@ use testkit::mount::Mount;
 /// Longest time of one job.
 const LIMIT: Duration = Duration::from_mins(20);
 
+/// MiB that are appended to a log.
+const LOG_MIB: u64 = 8;
+
 /// What came out of a job.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
@@ -29,21 +32,52 @@ const SMALL: [(&str, &str); 4] = [
 pub(super) fn run(cx: &Context, mount: &mut Mount, mib: u64, files: u32) -> Result<Vec<Rate>> {
     let mut rates = Vec::new();
     let write = ["--rw=write", "--bs=1M", "--end_fsync=1"];
-    rates.push(fio(mount, "write 1M", "write", mib, &write)?);
+    let large = Target { file: "large", mib };
+    rates.push(fio(mount, "write 1M", "write", large, &write)?);
     // Of the file system; the image stays in the memory of the machine for all.
     mount.remount()?;
     let read = ["--rw=read", "--bs=1M"];
-    rates.push(fio(mount, "read, cold", "read", mib, &read)?);
-    rates.push(fio(mount, "read, warm", "read", mib, &read)?);
+    rates.push(fio(mount, "read, cold", "read", large, &read)?);
+    rates.push(fio(mount, "read, warm", "read", large, &read)?);
     let part = format!("--io_size={}M", mib.div_ceil(8));
     let overwrite = ["--rw=randwrite", "--bs=4k", "--end_fsync=1", &*part];
-    rates.push(fio(mount, "overwrite 4K", "write", mib, &overwrite)?);
+    rates.push(fio(mount, "overwrite 4K", "write", large, &overwrite)?);
+    rates.push(appends(mount)?);
     rates.extend(small(cx, mount, files)?);
     Ok(rates)
 }
 
-/// One job of fio on the one large file.
-fn fio(mount: &Mount, job: &'static str, side: &str, mib: u64, args: &[&str]) -> Result<Rate> {
+/// A log: each 4 KiB that are appended are made durable.
+fn appends(mount: &Mount) -> Result<Rate> {
+    let log = Target {
+        file: "log",
+        mib: LOG_MIB,
+    };
+    // Not laid out before: the file grows with each write.
+    let append = ["--rw=write", "--bs=4k", "--fsync=1", "--create_on_open=1"];
+    let rate = fio(mount, "append 4K, fsync", "write", log, &append)?;
+    Ok(Rate {
+        unit: "/s",
+        value: rate.value * 1e6 / 4096.0,
+        ..rate
+    })
+}
+
+/// A file that fio works on, and its size.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    file: &'static str,
+    mib: u64,
+}
+
+/// One job of fio.
+fn fio(
+    mount: &Mount,
+    job: &'static str,
+    side: &str,
+    target: Target,
+    args: &[&str],
+) -> Result<Rate> {
     let mut command = Command::new("fio");
     command
         .args([
@@ -54,9 +88,9 @@ fn fio(mount: &Mount, job: &'static str, side: &str, mib: u64, args: &[&str]) ->
         ])
         .arg(format!(
             "--filename={}",
-            mount.dir().join("large").display()
+            mount.dir().join(target.file).display()
         ))
-        .arg(format!("--size={mib}M"))
+        .arg(format!("--size={}M", target.mib))
         // Data that a codec halves, never the same twice; without a say of fio's on the cache.
         .args([
             "--refill_buffers",
