@@ -2,7 +2,7 @@
 #
 # The scratch device holds a pool of bytes that files are written from, then, at RESULT, the answer: its length in eight
 # bytes and its text. Paths and values are percent-encoded.
-import ctypes, errno, fcntl, hashlib, mmap, os, stat, struct, subprocess, sys
+import ctypes, errno, fcntl, hashlib, mmap, os, stat, struct, subprocess, sys, time
 from urllib.parse import quote_from_bytes, unquote_to_bytes as raw
 
 RESULT, MOUNT, SCRATCH = 16 << 20, b"/tmp/m", "/dev/ubda"
@@ -117,11 +117,20 @@ def describe_open(path, kind, out):
 
 def manifest(label):
     answer.append("== " + label)
+    list_tree()
+
+
+def list_tree():
     paths = [MOUNT]
     for folder, dirs, files in os.walk(MOUNT):
         paths += [os.path.join(folder, name) for name in dirs + files]
     for path in paths:
-        fields = " ".join("%s=%s" % (k, v) for k, v in describe(path).items())
+        try:
+            found = describe(path)
+        except OSError as error:
+            error.filename = path
+            raise
+        fields = " ".join("%s=%s" % (k, v) for k, v in found.items())
         answer.append(quote_from_bytes(path[len(MOUNT):] or b"/") + " " + fields)
 
 
@@ -320,6 +329,94 @@ def drop_caches():
         file.write("3")
 
 
+def tmpfile(path, length, source):
+    path = at(path)
+    fd = os.open(os.path.dirname(path), os.O_TMPFILE | os.O_RDWR, 0o600)
+    try:
+        os.pwrite(fd, os.pread(pool, int(length), int(source)), 0)
+        check(libc.linkat(fd, b"", -100, path, 0x1000))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def mapper(number, data=b"", flags=0):
+    # A request to the device mapper about the device named log; the layout is struct dm_ioctl.
+    size = 312 + len(data)
+    head = struct.pack("<IIIIIIiIIIQ", 4, 0, 0, size, 312, 1, 0, flags, 0, 0, 0) + b"log".ljust(264, b"\0")
+    with open("/dev/mapper/control", "rb") as control:
+        fcntl.ioctl(control, 0xC138FD00 | number, bytearray(head + data), True)
+
+
+def leave():
+    # Ends a mount that may not have come about.
+    if os.path.ismount(MOUNT):
+        check(libc.umount2(MOUNT, 0))
+
+
+def mount_logged(device, log, options):
+    with open(device, "rb") as file:
+        sectors = file.seek(0, os.SEEK_END) // 512
+    where = ("%s %s" % (device, log)).encode().ljust(64, b"\0")
+    mapper(3)
+    mapper(9, struct.pack("<QQiI16s", 0, sectors, 0, 0, b"log-writes") + where)
+    mapper(6)
+    mount("/dev/dm-0", options)
+
+
+def umount_logged():
+    while held:
+        os.close(held.pop())
+    check(libc.umount2(MOUNT, 0))
+    mapper(4)
+
+
+def mark(text):
+    mapper(14, struct.pack("<Q", 0) + b"mark " + text.encode() + b"\0")
+
+
+def settle():
+    # Lets what is under way arrive, then makes it durable.
+    time.sleep(0.01)
+    fd = os.open("/dev/dm-0", os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
+
+
+def alive():
+    open(os.path.join(os.environ["WORK"], "alive"), "w").close()
+
+
+def may(what, *args):
+    # A mapping of a file that is too short is no error of the system.
+    try:
+        COMMANDS[what](*args)
+    except (OSError, ValueError, IndexError):
+        pass
+
+
+def kernel_log():
+    buffer = ctypes.create_string_buffer(1 << 18)
+    length = libc.klogctl(4, buffer, len(buffer))
+    return [line.split("] ", 1)[-1] for line in buffer.raw[:length].decode(errors="replace").splitlines()]
+
+
+def recover(device, options):
+    # Whatever fails is part of the answer.
+    answer.append("== " + device)
+    kernel_log()
+    failed = 0
+    try:
+        mount(device, options)
+        list_tree()
+        free = os.statvfs(MOUNT)
+        answer.append("statfs free=%d nodes=%d" % (free.f_bfree, free.f_ffree))
+    except OSError as error:
+        failed = "%d:%s" % (error.errno, quote_from_bytes(error.filename or b""))
+    lines = "\n".join(line for line in kernel_log() if "F2FS-fs" in line or "WARNING" in line)
+    answer.append("mount errno=%s log=%s" % (failed, quote_from_bytes(lines.encode())))
+
+
 COMMANDS = {
     "mount": mount, "umount": lambda: check(libc.umount2(MOUNT, 0)), "manifest": manifest, "statfs": statfs,
     "create": create, "write": write, "mapwrite": map_write, "fallocate": fallocate,
@@ -340,8 +437,11 @@ COMMANDS = {
     "pin": lambda path: ioctl(path, 0x4004F50D, struct.pack("<I", 1)),
     "gc": lambda: ioctl("/", 0x4004F506, struct.pack("<I", 1), os.O_RDONLY),
     "shutdown": lambda how: ioctl("/", 0x8004587D, struct.pack("<I", int(how)), os.O_RDONLY),
-    "fsync": lambda path: with_file(path, os.fsync), "sync": os.sync, "dropcaches": drop_caches,
+    "fsync": lambda path: with_file(path, os.fsync, os.O_RDONLY),
+    "fdatasync": lambda path: with_file(path, os.fdatasync, os.O_RDONLY), "sync": os.sync, "dropcaches": drop_caches,
     "cut": lambda: libc.reboot(0x4321FEDC), "shell": shell, "fails": fails, "attempt": attempt, "extents": extents,
+    "tmpfile": tmpfile, "mountlogged": mount_logged, "umountlogged": umount_logged, "mark": mark, "may": may,
+    "recover": recover, "leave": leave, "alive": alive, "settle": settle,
 }
 
 

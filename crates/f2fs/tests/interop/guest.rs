@@ -36,8 +36,8 @@ impl<'a> Guest<'a> {
         self
     }
 
-    /// Mounts an image with options besides `noatime`.
-    pub(crate) fn mount(&mut self, image: &'a Path, options: &str) -> &mut Self {
+    /// The device that an image is in the guest.
+    pub(crate) fn device(&mut self, image: &'a Path) -> String {
         let at = self
             .images
             .iter()
@@ -47,8 +47,13 @@ impl<'a> Guest<'a> {
                 self.images.len() - 1
             });
         // `/dev/ubda` is the scratch device.
-        let letter = char::from(b'b' + at as u8);
-        writeln!(self.commands, "mount /dev/ubd{letter} noatime,{options}").unwrap();
+        format!("/dev/ubd{}", char::from(b'b' + at as u8))
+    }
+
+    /// Mounts an image with options besides `noatime`.
+    pub(crate) fn mount(&mut self, image: &'a Path, options: &str) -> &mut Self {
+        let device = self.device(image);
+        writeln!(self.commands, "mount {device} noatime,{options}").unwrap();
         self
     }
 
@@ -58,7 +63,8 @@ impl<'a> Guest<'a> {
         self.then("manifest m")
     }
 
-    /// Takes the answers to the `attempt` or `extents` commands as one more manifest: the fields of each number.
+    /// Takes the answers to the `attempt`, `extents` or `recover` commands as one more manifest: the fields of each
+    /// number, or of each path.
     pub(crate) fn attempts(&mut self) -> &mut Self {
         self.manifests += 1;
         self
@@ -100,17 +106,34 @@ impl<'a> Guest<'a> {
     }
 
     fn start(&self, last: &str) -> Option<(oracle::Run, NamedTempFile)> {
-        let scratch = tools::blank(SCRATCH);
-        scratch.as_file().write_all_at(&POOL, 0).unwrap();
+        let scratch = scratch();
+        let images = self.devices(&scratch);
+        let ended = oracle::run_to_end(&self.script(last), &images, LIMIT)?;
+        Some((ended, scratch))
+    }
+
+    /// All devices, the scratch device first.
+    pub(crate) fn devices(&self, scratch: &'a NamedTempFile) -> Vec<&'a Path> {
         let mut images = vec![scratch.path()];
         images.extend(&self.images);
-        let script = format!(
+        images
+    }
+
+    /// The script of the guest, with one command more.
+    pub(crate) fn script(&self, last: &str) -> String {
+        format!(
             "set -e\ncat >/tmp/agent.py <<'AGENT'\n{AGENT}AGENT\ncat >/tmp/commands <<'COMMANDS'\n{}{last}\nCOMMANDS\n\
              python3 /tmp/agent.py /tmp/commands\n",
             self.commands
-        );
-        Some((oracle::run_to_end(&script, &images, LIMIT)?, scratch))
+        )
     }
+}
+
+/// The device with the pool, and room for the answer.
+pub(crate) fn scratch() -> NamedTempFile {
+    let scratch = tools::blank(SCRATCH);
+    scratch.as_file().write_all_at(&POOL, 0).unwrap();
+    scratch
 }
 
 fn answer(scratch: &NamedTempFile) -> String {

@@ -104,7 +104,7 @@ impl Manifest {
         );
     }
 
-    fn differences(&self, other: &Self) -> Vec<String> {
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let mut out = Vec::new();
         for (path, mine) in &self.0 {
             let Some(theirs) = other.0.get(path) else {
