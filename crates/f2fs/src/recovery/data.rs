@@ -3,6 +3,7 @@
 
 use super::Recovery;
 use super::chain::ChainNode;
+use crate::data::fallocate::clear_ext;
 use crate::data::policy;
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
@@ -26,22 +27,34 @@ impl Recovery<'_> {
         newer: &Block,
         as_inode: Option<&InodeBlock>,
     ) -> Result<()> {
-        let (first, count) = {
-            let tree = inode.tree.lock();
-            let (in_inode, in_node) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
-            if !is_direct(node.offset) {
-                return Err(Error::Invalid(
-                    "roll-forward: an indirect node in the chain",
-                ));
-            }
-            let first = first_block_of_dnode(node.offset, in_inode, in_node)?;
-            (first, if node.is_inode() { in_inode } else { in_node })
-        };
-        for index in 0..count as usize {
+        if !is_direct(node.offset) {
+            return Err(Error::Invalid(
+                "roll-forward: an indirect node in the chain",
+            ));
+        }
+        let (first, old) = self.slots_before(inode, node)?;
+        for (index, &old) in old.iter().enumerate() {
             let raw = as_inode.map_or_else(|| dnode::slot(newer, index), |block| block.slot(index));
-            self.recover_slot(inode, first + index as u64, raw)?;
+            if raw != old {
+                self.recover_slot(inode, first + index as u64, raw)?;
+            }
         }
         Ok(())
+    }
+
+    /// The first file block of a node, and its slots as they are. A direct node is made if it is missing, as the kernel
+    /// does, even if all its slots are holes.
+    fn slots_before(&self, inode: &Arc<Inode>, node: &ChainNode) -> Result<(u64, Vec<u32>)> {
+        let mut tree = inode.tree.lock();
+        let (in_inode, in_node) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
+        let first = first_block_of_dnode(node.offset, in_inode, in_node)?;
+        if !node.is_inode() {
+            tree.change(self.fs, first, Missing::Create)?;
+        }
+        match tree.slots(self.fs, first, SLOTS_MAX)? {
+            Span::Slots(slots) => Ok((first, slots)),
+            Span::Hole(_) => unreachable!("the node was made above"),
+        }
     }
 
     fn recover_slot(&mut self, inode: &Arc<Inode>, at: u64, raw: u32) -> Result<()> {
@@ -54,6 +67,7 @@ impl Recovery<'_> {
         if old == raw {
             return Ok(());
         }
+        clear_ext(&mut tree);
         match Slot::from_raw(raw) {
             Slot::Hole => {
                 tree.free_slot(fs, old)?;
@@ -95,9 +109,6 @@ impl Recovery<'_> {
             fs.meta.segments.invalidate(old)?;
         }
         tree.change(fs, at, Missing::Fail)?.set(0, addr.get());
-        if tree.inode.ext().is_some() {
-            tree.inode_mut().clear_ext();
-        }
         Ok(())
     }
 
@@ -118,6 +129,7 @@ impl Recovery<'_> {
             None => find_slot(fs, &mut tree, addr)?,
         };
         let at = at.ok_or(Inconsistent::ChainBlockInUse { addr })?;
+        clear_ext(&mut tree);
         tree.free_slot(fs, addr.get())?;
         tree.change(fs, at, Missing::Fail)?
             .set(0, Slot::Hole.to_raw());

@@ -5,7 +5,8 @@ use crate::base::{base, expected, ino, open, walk};
 use crate::image::{Image, put32};
 use crate::volume::{only_readable, survives};
 use f2fs::Error;
-use f2fs_format::node::{NodeFooter, dnode};
+use f2fs_format::node::NodeFooter;
+use f2fs_format::node::dnode::set_slot;
 use f2fs_format::{Block, CursegType, Nid};
 use std::sync::Arc;
 
@@ -271,6 +272,31 @@ fn names_of_new_files() {
     );
 }
 
+/// The kernel may write a direct node before the inode that it belongs to.
+#[test]
+fn an_inode_may_come_after_its_nodes() {
+    let image = base();
+    let sparse = ino("/sparse");
+    let dnode = image.inode(sparse).nid(0).unwrap().get();
+    let orphaned = footer(|f| {
+        (f.ino, f.nid) = (Nid::new(20_000), Nid::new(20_001));
+    });
+    let nodes = [
+        link(dnode, |b| {
+            orphaned(b);
+            (0..1018).for_each(|slot| set_slot(b, slot, 0));
+            set_slot(b, 5, u32::MAX);
+        }),
+        link(ino("/other"), new_file(|b| name(b, b"late"))),
+    ];
+    chain(&image, &nodes);
+    let volume = open(&image, false).unwrap();
+    // Its direct node, and the block that is reserved in it.
+    assert_eq!(volume.metadata("/late").unwrap().blocks(), 2);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.dump().path());
+}
+
 /// Chains of random nodes: whatever comes of it, nothing panics, a reader always sees something, and a writer writes
 /// nothing unless it recovers.
 #[test]
@@ -302,7 +328,7 @@ fn random_chains() {
                     b[at] = byte;
                 }
                 if let Some((slot, addr)) = slot {
-                    dnode::set_slot(b, slot as usize, addr);
+                    set_slot(b, slot as usize, addr);
                 }
             }));
         }
