@@ -18,7 +18,7 @@ pub struct Limits {
     pub seed: u64,
     /// Most crash states of a case.
     pub states: usize,
-    /// Of so many states, one recovery is cut, too.
+    /// Of so many states whose recovery writes, the recovery of one is cut, too.
     pub double_every: u64,
     /// Of so many states, one goes on after recovery.
     pub work_every: u64,
@@ -27,6 +27,9 @@ pub struct Limits {
     /// Of so many states, one goes to the kernel.
     pub kernel_every: u64,
 }
+
+/// States that hold fsynced data beside the checkpoint go to the kernel so many times as often as others.
+const RECOVERIES: u64 = 8;
 
 /// A crash state to try.
 #[derive(Clone, Debug)]
@@ -69,10 +72,16 @@ pub fn explore(case: &Case, limits: &Limits, only: Option<Place>, judge: &Judge)
         is_replay: only.is_some(),
         judge,
         tally,
-        rng: Rng::seeded(limits.seed ^ 0x5EED),
+        rng: Rng::seeded(limits.seed ^ seed_of(&case.name)),
     };
     explorer.run(&candidates);
     Ok(explorer.tally)
+}
+
+/// Different cases choose different states.
+fn seed_of(name: &str) -> u64 {
+    name.bytes()
+        .fold(0x5EED, |seed, byte| seed.rotate_left(7) ^ u64::from(byte))
 }
 
 /// The points at which something new may be found, counted, and the states there, each once for as long as no
@@ -199,20 +208,27 @@ impl Explorer<'_> {
         self.check_tree(window, &shown)
             .map_err(|e| (Wrong::Lost, e))?;
         let is_working = self.is_turn(self.limits.work_every);
-        let (after, found) =
-            recovered(image, self.case.mode, is_working).map_err(|e| (Wrong::Unopenable, e))?;
-        recover::same(&shown, &found, "opened read-only", "opened for writing")
-            .map_err(|e| (Wrong::Disagreement, e))?;
+        let found = recovered(image, self.case.mode, is_working);
+        let found = found.map_err(|e| (Wrong::Unopenable, e))?;
+        recover::same(
+            &shown,
+            &found.tree,
+            "opened read-only",
+            "opened for writing",
+        )
+        .map_err(|e| (Wrong::Disagreement, e))?;
         if is_working && self.is_turn(self.limits.fsck_every) {
             self.tally.fsck += 1;
             self.judge
-                .fsck(&after)
+                .fsck(&found.after)
                 .map_err(|e| (Wrong::Disagreement, e))?;
         }
-        if self.is_turn(self.limits.double_every) {
+        self.tally.recoveries += u64::from(found.has_written);
+        if found.has_written && self.is_turn(self.limits.double_every) {
             self.cut_recovery(image, &shown, candidate)?;
         }
-        if self.is_turn(self.limits.kernel_every) {
+        let favour = if found.has_written { RECOVERIES } else { 1 };
+        if self.is_turn(self.limits.kernel_every / favour) {
             let place = self.failure(candidate, Wrong::Disagreement, candidate.state.to_string());
             self.judge.add(Sampled {
                 image: image.clone(),
@@ -248,10 +264,15 @@ impl Explorer<'_> {
             let found = found.map_err(|e| (Wrong::Unopenable, inside(e)))?;
             recover::same(expected, &found, "recovered at once", "after the cut")
                 .map_err(|e| (Wrong::Disagreement, inside(e)))?;
-            let (_, found) = recovered(&cut, self.case.mode, false)
+            let found = recovered(&cut, self.case.mode, false)
                 .map_err(|e| (Wrong::Unopenable, inside(e)))?;
-            recover::same(expected, &found, "recovered at once", "recovered again")
-                .map_err(|e| (Wrong::Disagreement, inside(e)))?;
+            recover::same(
+                expected,
+                &found.tree,
+                "recovered at once",
+                "recovered again",
+            )
+            .map_err(|e| (Wrong::Disagreement, inside(e)))?;
         }
         Ok(())
     }

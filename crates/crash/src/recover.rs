@@ -40,27 +40,38 @@ pub fn read_only(image: &Image) -> Result<Observed, String> {
     })
 }
 
-/// What a writer sees, and the volume after it was closed. With `is_working`, it makes a file and finds it again.
-pub fn recovered(
-    image: &Image,
-    mode: FsyncMode,
-    is_working: bool,
-) -> Result<(Image, Observed), String> {
+/// A volume that was opened for writing after a power cut.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// What was on it.
+    pub tree: Observed,
+    /// Whether opening it wrote something.
+    pub has_written: bool,
+    /// Its bytes when it was closed or given up.
+    pub after: Image,
+}
+
+/// What a writer sees. With `is_working`, it makes a file, closes the volume and finds the file again.
+pub fn recovered(image: &Image, mode: FsyncMode, is_working: bool) -> Result<Recovered, String> {
     guarded(|| {
         let device = Arc::new(SimDevice::unlogged(image.clone()));
         let volume = subject::open(device.clone(), mode, Opening::Recovery)
             .context("opening for writing")?;
-        let observed = Observed::of(&volume).context("opened for writing")?;
-        if !is_working {
+        let has_written = device.count(DeviceOp::Write) > 0;
+        let tree = Observed::of(&volume).context("opened for writing")?;
+        if is_working {
+            work(&volume).context("working after recovery")?;
+            volume.close().context("closing after recovery")?;
+            find_work(&device.image(), &tree).context("after recovery, work and closing")?;
+        } else {
             // Nothing of interest follows, and a checkpoint takes time.
             volume.stop("enough was seen");
-            return Ok((device.image(), observed));
         }
-        work(&volume).context("working after recovery")?;
-        volume.close().context("closing after recovery")?;
-        let after = device.image();
-        find_work(&after, &observed).context("after recovery, work and closing")?;
-        Ok((after, observed))
+        Ok(Recovered {
+            tree,
+            has_written,
+            after: device.image(),
+        })
     })
 }
 

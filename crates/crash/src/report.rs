@@ -64,6 +64,8 @@ pub struct Tally {
     pub points: u64,
     /// Crash states that were opened and compared.
     pub states: u64,
+    /// Those of them whose opening wrote something, since there was something to recover.
+    pub recoveries: u64,
     /// Crash states of recoveries.
     pub doubles: u64,
     /// Volumes that `fsck.f2fs` looked at.
@@ -100,6 +102,7 @@ impl AddAssign<&Self> for Tally {
         self.operations += other.operations;
         self.points += other.points;
         self.states += other.states;
+        self.recoveries += other.recoveries;
         self.doubles += other.doubles;
         self.fsck += other.fsck;
         self.kernel += other.kernel;
@@ -116,10 +119,10 @@ impl AddAssign<&Self> for Tally {
 pub fn table(rows: &[(String, Tally)]) -> String {
     let mut all = Tally::default();
     let mut lines = vec![
-        "| workload | cases | operations | log points | crash states | double crashes | fsck.f2fs | kernel \
+        "| workload | cases | operations | log points | crash states | with fsynced data | double crashes | fsck.f2fs | kernel \
          | lost or garbage | unopenable | disagreements |"
             .to_owned(),
-        "|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
+        "|---|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
     ];
     for (name, tally) in rows {
         all += tally;
@@ -136,13 +139,14 @@ fn row(name: &str, tally: &Tally) -> String {
         operations,
         points,
         states,
+        recoveries,
         doubles,
         fsck,
         kernel,
         ..
     } = tally;
     format!(
-        "| {name} | {cases} | {operations} | {points} | {states} | {doubles} | {fsck} | {kernel} | {lost} \
+        "| {name} | {cases} | {operations} | {points} | {states} | {recoveries} | {doubles} | {fsck} | {kernel} | {lost} \
          | {unopenable} | {disagreements} |"
     )
 }

@@ -88,7 +88,7 @@ fn limits(plan: &Plan, states: usize) -> Limits {
     Limits {
         seed: plan.seed,
         states,
-        double_every: 25,
+        double_every: 6,
         work_every: 8,
         fsck_every: 8,
         // Three times as many as are asked, spread over all cases.

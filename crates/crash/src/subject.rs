@@ -118,9 +118,8 @@ pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>
         }
         Op::RemoveXattr(path, name) => volume.remove_xattr(path, name)?,
         Op::Sync(Durable::Volume) => volume.sync()?,
-        Op::Sync(Durable::File(path) | Durable::Data(path)) => {
-            volume.open_with(path, &writing)?.sync_all()?;
-        }
+        Op::Sync(Durable::File(path)) => volume.open_with(path, &writing)?.sync_all()?,
+        Op::Sync(Durable::Data(path)) => volume.open_with(path, &writing)?.sync_data()?,
     }
     Ok(None)
 }

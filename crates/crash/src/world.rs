@@ -82,6 +82,8 @@ pub struct World {
     pub durable_all: Vec<Moment>,
     entries: HashMap<FileId, BTreeMap<String, FileId>>,
     now: Moment,
+    /// When anything was last made durable.
+    last_sync: Moment,
     mode: FsyncMode,
 }
 
@@ -93,6 +95,7 @@ impl World {
             durable_all: Vec::new(),
             entries: HashMap::new(),
             now: 0,
+            last_sync: 0,
             mode: FsyncMode::Posix,
         };
         let id = world.add(FileType::Directory, permissions, "", BTreeSet::new());
@@ -111,6 +114,7 @@ impl World {
         let mut world = self.clone();
         world.durable_all = vec![0];
         world.now = 0;
+        world.last_sync = 0;
         world.files.iter_mut().for_each(History::settle);
         for file in &mut world.files[1..] {
             if file.names.last().is_none_or(BTreeSet::is_empty) {
@@ -380,7 +384,7 @@ impl World {
     }
 
     fn make_durable(&mut self, durable: &Durable) -> Result<()> {
-        let now = self.now;
+        let (now, last_sync) = (self.now, self.last_sync);
         match durable {
             Durable::Volume => self.durable_all.push(now),
             Durable::File(path) => {
@@ -388,7 +392,8 @@ impl World {
                 file.durable_data.push(now);
                 file.durable_attributes.push(now);
                 file.durable_names.push(now);
-                if self.mode == FsyncMode::Strict {
+                let is_new = file.names.is_unset_at(last_sync);
+                if self.mode == FsyncMode::Strict && is_new {
                     self.make_names_durable(path)?;
                 }
             }
@@ -398,10 +403,11 @@ impl World {
                 file.durable_names.push(now);
             }
         }
+        self.last_sync = now;
         Ok(())
     }
 
-    /// All names that changed in the directories of a file.
+    /// In strict mode, the first fsync of a new file is for all names that changed in its directory.
     fn make_names_durable(&mut self, path: &str) -> Result<()> {
         let now = self.now;
         let dirs: BTreeSet<FileId> = self

@@ -105,8 +105,11 @@ impl Ace {
             kind,
         };
         let mut digits = number / kinds;
-        let mut operations = Vec::new();
+        let mut operations = first();
         let mut world = base.world.clone();
+        for op in &operations {
+            world.apply(op)?;
+        }
         for _ in 0..self.length {
             let op = operation(digits % OPERATIONS, &paths);
             digits /= OPERATIONS;
@@ -133,6 +136,12 @@ impl Ace {
             lies: Vec::new(),
         }))
     }
+}
+
+/// An open volume takes a checkpoint before its first fsync; so that the fsyncs of a sequence are not the first, it
+/// is taken here.
+fn first() -> Vec<Op> {
+    vec![Op::Chmod("/d1".into(), 0o711), Op::SYNC]
 }
 
 fn takes_effect(world: &mut World, op: &Op) -> bool {
