@@ -1,6 +1,6 @@
 //! Others that look at what a power cut left: `fsck.f2fs` and the kernel.
 
-use crate::report::{Failure, Tally, Wrong};
+use crate::report::{Failure, Tally};
 use runtime::sync::{Mutex, Rank};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -110,11 +110,8 @@ impl Judge {
                 count(&sampled.place.case, &|tally| {
                     tally.kernel += 1;
                     if let Err(what) = &answer {
-                        let what = format!("{}\n{what}", sampled.place.what);
-                        let wrong = Wrong::Disagreement;
                         tally.fail(Failure {
-                            what,
-                            wrong,
+                            what: format!("{}\n{what}", sampled.place.what),
                             ..sampled.place.clone()
                         });
                     }

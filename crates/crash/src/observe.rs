@@ -5,7 +5,6 @@ use anyhow::{Context, Result, ensure};
 use f2fs::{FileType, Node, OpenOptions, Timestamp, Volume};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Entries fetched at once.
 const BATCH: usize = 512;
@@ -125,25 +124,24 @@ impl Observed {
 }
 
 fn line(path: &str, seen: &Seen) -> String {
-    let mut line = format!("{path}|{:o}", seen.permissions);
-    let result = match seen.kind {
-        FileType::Regular => write!(
-            line,
-            "|f|{}|{}|{}.{:09}|{}",
+    let rest = match seen.kind {
+        FileType::Regular => format!(
+            "f|{}|{}|{}.{:09}|{}",
             seen.size,
             seen.links,
             seen.modified.secs,
             seen.modified.nanos,
             hex(&Sha256::digest(&seen.content))
         ),
-        FileType::Symlink => write!(line, "|l|{}", seen.target),
-        _ => write!(line, "|d|{}", seen.links),
+        FileType::Symlink => format!("l|{}", seen.target),
+        _ => format!("d|{}", seen.links),
     };
-    debug_assert!(result.is_ok(), "a string takes everything");
-    for (name, value) in &seen.xattrs {
-        line.push_str(&format!("|{name}=0x{}", hex(value)));
-    }
-    line
+    let xattrs: String = seen
+        .xattrs
+        .iter()
+        .map(|(name, value)| format!("|{name}=0x{}", hex(value)))
+        .collect();
+    format!("{path}|{:o}|{rest}{xattrs}", seen.permissions)
 }
 
 fn hex(bytes: &[u8]) -> String {

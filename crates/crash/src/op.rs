@@ -30,6 +30,8 @@ pub enum Durable {
     File(String),
     /// Content of a file.
     Data(String),
+    /// A directory and the names in it.
+    Directory(String),
     /// Everything.
     Volume,
 }
@@ -114,6 +116,7 @@ impl Display for Op {
             Self::RemoveXattr(path, name) => write!(f, "remove {name} of {path}"),
             Self::Sync(Durable::File(path)) => write!(f, "fsync {path}"),
             Self::Sync(Durable::Data(path)) => write!(f, "fdatasync {path}"),
+            Self::Sync(Durable::Directory(path)) => write!(f, "fsync directory {path}"),
             Self::Sync(Durable::Volume) => f.write_str("sync"),
         }
     }

@@ -6,7 +6,7 @@ use crate::op::Op;
 use crate::subject::{self, Opening, Values};
 use crate::timeline::Moment;
 use crate::world::World;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use f2fs::{FsyncMode, Volume};
 use runtime::sync::{Mutex, Rank};
 use std::fmt::{self, Debug, Formatter};
@@ -160,6 +160,21 @@ impl Window {
     }
 }
 
+/// Runs a job on so many threads at once; each gets its number.
+pub fn run_together(count: usize, job: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
+    let job = &job;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|n| scope.spawn(move || job(n))).collect();
+        for thread in threads {
+            match thread.join() {
+                Ok(ended) => ended?,
+                Err(_) => bail!("a thread panicked"),
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Runs a case.
 pub fn record(case: &Case) -> Result<Recording> {
     let device = Arc::new(SimDevice::new(case.base.image.clone()));
@@ -176,16 +191,8 @@ pub fn record(case: &Case) -> Result<Recording> {
     };
     match &case.threads[..] {
         [one] => one.iter().try_for_each(|op| recorder.run(op))?,
-        several => std::thread::scope(|scope| {
-            let run = |ops: &'_ Vec<Op>| ops.iter().try_for_each(|op| recorder.run(op));
-            let threads: Vec<_> = several
-                .iter()
-                .map(|ops| scope.spawn(move || run(ops)))
-                .collect();
-            let mut ended = threads.into_iter().map(|thread| thread.join());
-            ended.try_for_each(|ended| {
-                ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread of the workload panicked")))
-            })
+        several => run_together(several.len(), |n| {
+            several[n].iter().try_for_each(|op| recorder.run(op))
         })?,
     }
     recorder.finish()?;

@@ -2,6 +2,7 @@
 
 use crate::explore::{Limits, Place, explore};
 use crate::judge::Judge;
+use crate::record::run_together;
 use crate::report::Tally;
 use crate::workloads::bases::Bases;
 use crate::workloads::{WORKLOADS, Workload};
@@ -110,15 +111,7 @@ fn work(jobs: &[Job], plan: &Plan, judge: &Judge) -> Result<BTreeMap<&'static st
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..plan.threads.max(1))
-            .map(|_| scope.spawn(work_off))
-            .collect();
-        let mut ended = threads.into_iter().map(|thread| thread.join());
-        ended.try_for_each(|ended| {
-            ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the explorer panicked")))
-        })
-    })?;
+    run_together(plan.threads.max(1), |_| work_off())?;
     let tallies = tallies.lock().clone();
     Ok(tallies)
 }

@@ -3,10 +3,10 @@
 use crate::observe::identity;
 use crate::op::{Durable, Layout, Op};
 use crate::world::Identity;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use blockdev::BlockDevice;
 use f2fs::{
-    CompressDefaults, FsyncMode, OpenOptions, Owner, SetAttr, SetXattr, Volume, VolumeOptions,
+    CompressDefaults, FsyncMode, Node, OpenOptions, Owner, SetAttr, SetXattr, Volume, VolumeOptions,
 };
 use runtime::clock::StepClock;
 use std::sync::Arc;
@@ -118,6 +118,7 @@ pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>
         }
         Op::RemoveXattr(path, name) => volume.remove_xattr(path, name)?,
         Op::Sync(Durable::Volume) => volume.sync()?,
+        Op::Sync(Durable::Directory(path)) => find(volume, path)?.sync()?,
         Op::Sync(Durable::File(path)) => volume.open_with(path, &writing)?.sync_all()?,
         Op::Sync(Durable::Data(path)) => volume.open_with(path, &writing)?.sync_data()?,
     }
@@ -125,11 +126,13 @@ pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>
 }
 
 fn made(volume: &Volume, path: &str) -> Result<Identity> {
+    Ok(identity(&find(volume, path)?))
+}
+
+fn find(volume: &Volume, path: &str) -> Result<Node> {
     let mut node = volume.root()?;
     for name in path.split('/').filter(|name| !name.is_empty()) {
-        node = node
-            .lookup(name.as_bytes())
-            .context("what was made is there")?;
+        node = node.lookup(name.as_bytes())?;
     }
-    Ok(identity(&node))
+    Ok(node)
 }

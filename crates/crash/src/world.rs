@@ -387,6 +387,12 @@ impl World {
         let (now, last_sync) = (self.now, self.last_sync);
         match durable {
             Durable::Volume => self.durable_all.push(now),
+            Durable::Directory(path) => {
+                let id = self.get(path)?;
+                self.files[id].durable_names.push(now);
+                self.files[id].durable_attributes.push(now);
+                self.make_names_durable(&BTreeSet::from([id]));
+            }
             Durable::File(path) => {
                 let file = self.regular(path)?;
                 file.durable_data.push(now);
@@ -394,7 +400,9 @@ impl World {
                 file.durable_names.push(now);
                 let is_new = file.names.is_unset_at(last_sync);
                 if self.mode == FsyncMode::Strict && is_new {
-                    self.make_names_durable(path)?;
+                    // The first fsync of a new file is for all names of its directory.
+                    let dirs = self.directories_of(path)?;
+                    self.make_names_durable(&dirs);
                 }
             }
             Durable::Data(path) => {
@@ -407,38 +415,28 @@ impl World {
         Ok(())
     }
 
-    /// In strict mode, the first fsync of a new file is for all names that changed in its directory.
-    fn make_names_durable(&mut self, path: &str) -> Result<()> {
-        let now = self.now;
-        let dirs: BTreeSet<FileId> = self
-            .names_of(self.get(path)?)
-            .into_iter()
-            .map(|(dir, _)| dir)
-            .collect();
+    fn directories_of(&self, path: &str) -> Result<BTreeSet<FileId>> {
+        let names = self.names_of(self.get(path)?);
+        Ok(names.into_iter().map(|(dir, _)| dir).collect())
+    }
+
+    /// The names of all files that came into some directories, or left them.
+    fn make_names_durable(&mut self, dirs: &BTreeSet<FileId>) {
+        let (now, all) = (self.now, self.durable_all.last().copied().unwrap_or(0));
         for file in &mut self.files {
-            let mut names = file.names.between(0, now).flatten();
-            if names.any(|(dir, _)| dirs.contains(dir)) {
+            let from = file.durable_names.last().map_or(all, |&at| at.max(all));
+            let inside = |names: &BTreeSet<Name>| -> BTreeSet<Name> {
+                let inside = names.iter().filter(|(dir, _)| dirs.contains(dir));
+                inside.cloned().collect()
+            };
+            let mut had: BTreeSet<_> = file.names.between(from, now).map(inside).collect();
+            if file.names.is_unset_at(from) {
+                had.insert(BTreeSet::new());
+            }
+            if had.len() > 1 {
                 file.durable_names.push(now);
             }
         }
-        Ok(())
-    }
-
-    /// All paths of regular files, with the files' sizes.
-    pub fn regular_files(&self) -> Vec<(String, u64)> {
-        let mut found = Vec::new();
-        let mut dirs = vec![(ROOT, String::new())];
-        while let Some((dir, path)) = dirs.pop() {
-            for (name, &id) in self.entries.get(&dir).into_iter().flatten() {
-                let path = format!("{path}/{name}");
-                match self.files[id].kind {
-                    FileType::Directory => dirs.push((id, path)),
-                    FileType::Regular => found.push((path, self.files[id].len())),
-                    _ => {}
-                }
-            }
-        }
-        found
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Ace {
 /// Operations to choose from.
 const OPERATIONS: u64 = 43;
 /// Ways to make something durable.
-const DURABLE: u64 = 6;
+const DURABLE: u64 = 7;
 
 /// Sequences of a length.
 pub const fn cases(length: u32, kinds: &[Kind]) -> u64 {
@@ -179,10 +179,22 @@ fn durable(number: u64, op: &Op, paths: &Paths) -> Option<Op> {
         (1, _) => Op::fsync(&paths.b),
         (2, _) => Op::Sync(Durable::Data(paths.a.clone())),
         (3, _) => Op::SYNC,
+        (4, _) => Op::Sync(Durable::Directory(directory_of(op))),
         // A new file, or one by its new name.
-        (4, Op::Create(path, _) | Op::Link(_, path)) => Op::fsync(path),
+        (5, Op::Create(path, _) | Op::Link(_, path)) => Op::fsync(path),
         _ => return None,
     })
+}
+
+/// The directory of the name that an operation makes or works on.
+fn directory_of(op: &Op) -> String {
+    let path = match op {
+        Op::Rename(_, path) | Op::Link(_, path) | Op::Symlink(_, path) => path,
+        Op::Create(path, _) | Op::Unlink(path) | Op::Mkdir(path) | Op::Rmdir(path) => path,
+        _ => "/",
+    };
+    let (dir, _) = path.rsplit_once('/').unwrap_or_default();
+    dir.to_owned()
 }
 
 /// The operation of a number, below [`OPERATIONS`].

@@ -117,10 +117,9 @@ pub fn journal(bases: &Bases, number: u64) -> Result<Case> {
         if end == End::Delete {
             // The new journal's name is durable, so the old journal is gone.
             let fsync = ops.iter().rposition(|op| *op == Op::fsync(JOURNAL));
-            let previous = commits.durable.last_mut();
-            previous
-                .into_iter()
-                .for_each(|at| *at = fsync.map(|at| at as Moment + 1));
+            if let Some(previous) = commits.durable.last_mut() {
+                *previous = fsync.map(|at| at as Moment + 1);
+            }
         }
         for page in pages_of(variant, transaction) {
             let pos = page * PAGE as u64;
@@ -204,7 +203,7 @@ fn push_end(ops: &mut Vec<Op>, end: End, commits: &mut Commits) {
             commits.durable.push(None);
             return;
         }
-        End::DeleteAndSync => ops.push(Op::SYNC),
+        End::DeleteAndSync => ops.push(Op::Sync(Durable::Directory("/".into()))),
         End::Truncate | End::Zero => ops.push(Op::fsync(JOURNAL)),
     }
     commits.durable.push(Some(ops.len() as Moment));
