@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// Crash states of a short run, about.
-const SHORT: u64 = 30_000;
+const SHORT: u64 = 50_000;
 /// Crash states of a full run, about.
 const FULL: u64 = 240_000;
 
@@ -48,7 +48,7 @@ struct Args {
 
 impl Args {
     fn plan(&self) -> Plan {
-        let (states, kernel) = if self.full { (FULL, 560) } else { (SHORT, 56) };
+        let (states, kernel) = if self.full { (FULL, 560) } else { (SHORT, 42) };
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Plan {
             seed: self.seed,

@@ -3,7 +3,7 @@
 use crate::check::Window;
 use crate::observe::{Observed, identity};
 use crate::op::Op;
-use crate::subject::{self, Opening, Values};
+use crate::subject::{self, Opening};
 use crate::timeline::Moment;
 use crate::world::World;
 use anyhow::{Context, Result, bail};
@@ -107,7 +107,7 @@ impl Recorder<'_> {
         // The world's lock is a leaf, and so is the device's. Threads change nothing of each other's, so that a
         // moment may be noted a little later than it was taken.
         self.device.mark(begun(moment));
-        let identity = subject::run(self.volume, op, &Values { bytes });
+        let identity = subject::run(self.volume, op, &bytes);
         let identity = identity.with_context(|| op.to_string())?;
         self.device.mark(acknowledged(moment));
         if let Some(made) = made {

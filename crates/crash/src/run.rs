@@ -25,8 +25,8 @@ pub struct Plan {
     pub threads: usize,
 }
 
-/// Sequences of operations of which about half make sense, so that many more numbers are tried.
-const SPARE: u64 = 2;
+/// Of so many sequences of operations, one makes no sense, so that more are tried.
+const SENSELESS: u64 = 5;
 
 /// One case of a run.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +70,11 @@ pub fn run(plan: &Plan, only: Option<&'static Workload>) -> Result<Vec<(String, 
 fn jobs_of(workload: &'static Workload, plan: &Plan, states: u64) -> Vec<Job> {
     let each = workload.states as u64;
     let most = (states / each).max(1);
-    let numbers = match most * SPARE {
-        spare if spare < workload.cases && workload.cases > 100 => spare,
-        _ => most,
+    let spare = most / SENSELESS;
+    let numbers = if most + spare < workload.cases {
+        most + spare
+    } else {
+        most
     };
     let numbers = workload.numbers(numbers, plan.seed);
     // Few cases get more states each.

@@ -60,15 +60,8 @@ pub fn open_read_only(device: Arc<dyn BlockDevice>) -> f2fs::Result<Volume> {
     Volume::open_device(device, &options)
 }
 
-/// The values that an operation needs beside its own.
-#[derive(Clone, Debug, Default)]
-pub struct Values {
-    /// What a write writes, or the value of an attribute.
-    pub bytes: Vec<u8>,
-}
-
-/// Runs an operation. What it made is returned.
-pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>> {
+/// Runs an operation; `bytes` is what it writes, or the value of an attribute. What it made is returned.
+pub fn run(volume: &Volume, op: &Op, bytes: &[u8]) -> Result<Option<Identity>> {
     let writing = OpenOptions::new().write(true);
     match op {
         Op::Create(path, layout) => {
@@ -94,8 +87,8 @@ pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>
         }
         Op::Write(path, pos, _) => {
             let file = volume.open_with(path, &writing)?;
-            let written = file.write_at(*pos, &values.bytes)?;
-            ensure!(written == values.bytes.len(), "a short write");
+            let written = file.write_at(*pos, bytes)?;
+            ensure!(written == bytes.len(), "a short write");
         }
         Op::Truncate(path, size) => volume.open_with(path, &writing)?.set_len(*size)?,
         Op::Allocate(path, how, start, len) => {
@@ -114,7 +107,7 @@ pub fn run(volume: &Volume, op: &Op, values: &Values) -> Result<Option<Identity>
             volume.set_attr(path, &set)?;
         }
         Op::SetXattr(path, name, _) => {
-            volume.set_xattr(path, name, &values.bytes, SetXattr::Any)?;
+            volume.set_xattr(path, name, bytes, SetXattr::Any)?;
         }
         Op::RemoveXattr(path, name) => volume.remove_xattr(path, name)?,
         Op::Sync(Durable::Volume) => volume.sync()?,

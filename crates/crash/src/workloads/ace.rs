@@ -189,8 +189,13 @@ fn durable(number: u64, op: &Op, paths: &Paths) -> Option<Op> {
 /// The directory of the name that an operation makes or works on.
 fn directory_of(op: &Op) -> String {
     let path = match op {
-        Op::Rename(_, path) | Op::Link(_, path) | Op::Symlink(_, path) => path,
-        Op::Create(path, _) | Op::Unlink(path) | Op::Mkdir(path) | Op::Rmdir(path) => path,
+        Op::Rename(_, path)
+        | Op::Link(_, path)
+        | Op::Symlink(_, path)
+        | Op::Create(path, _)
+        | Op::Unlink(path)
+        | Op::Mkdir(path)
+        | Op::Rmdir(path) => path,
         _ => "/",
     };
     let (dir, _) = path.rsplit_once('/').unwrap_or_default();
