@@ -57,16 +57,62 @@ pub struct Ace {
     pub mode: FsyncMode,
     /// What file A may be.
     pub kinds: &'static [Kind],
+    /// Which operations.
+    pub choice: Choice,
 }
 
 /// Operations to choose from.
-const OPERATIONS: u64 = 43;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// All, each followed by making something durable or nothing.
+    All,
+    /// Those on names; only the last is followed by an fsync, so that it meets whatever the others left.
+    Names,
+}
+
+impl Choice {
+    /// Operations that there are.
+    const fn operations(self) -> u64 {
+        match self {
+            Self::All => OPERATIONS,
+            Self::Names => ON_NAMES.len() as u64,
+        }
+    }
+
+    fn operation(self, number: u64) -> u64 {
+        match self {
+            Self::All => number,
+            Self::Names => ON_NAMES[number as usize],
+        }
+    }
+
+    /// Ways to make something durable.
+    const fn durable(self) -> u64 {
+        match self {
+            Self::All => DURABLE,
+            Self::Names => FSYNCS.len() as u64,
+        }
+    }
+}
+
+/// All operations.
+const OPERATIONS: u64 = 44;
+/// Those that change which files and names there are, and one that only makes a file dirty.
+const ON_NAMES: [u64; 19] = [
+    0, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 37, 38, 41, 42,
+];
+/// The ways to make durable that are an fsync of a file.
+const FSYNCS: [u64; 4] = [0, 1, 2, 5];
 /// Ways to make something durable.
 const DURABLE: u64 = 7;
 
 /// Sequences of a length.
-pub const fn cases(length: u32, kinds: &[Kind]) -> u64 {
-    (OPERATIONS * DURABLE).pow(length) * kinds.len() as u64
+pub const fn cases(length: u32, kinds: &[Kind], choice: Choice) -> u64 {
+    let sequences = match choice {
+        Choice::All => (OPERATIONS * DURABLE).pow(length),
+        Choice::Names => choice.operations().pow(length) * choice.durable(),
+    };
+    sequences * kinds.len() as u64
 }
 
 /// The files and directories that sequences work on.
@@ -110,14 +156,25 @@ impl Ace {
         for op in &operations {
             world.apply(op)?;
         }
-        for _ in 0..self.length {
-            let op = operation(digits % OPERATIONS, &paths);
-            digits /= OPERATIONS;
+        for n in 1..=self.length {
+            let op = operation(
+                self.choice
+                    .operation(take(&mut digits, self.choice.operations())),
+                &paths,
+            );
             if !takes_effect(&mut world, &op) {
                 return Ok(None);
             }
             paths.follow(&op);
-            let more = [content(&op), durable(digits % DURABLE, &op, &paths)];
+            let durable = match self.choice {
+                Choice::All => durable(take(&mut digits, DURABLE), &op, &paths),
+                Choice::Names if n < self.length => None,
+                Choice::Names => {
+                    let way = FSYNCS[take(&mut digits, self.choice.durable()) as usize];
+                    durable(way, &op, &paths)
+                }
+            };
+            let more = [content(&op), durable];
             operations.push(op);
             for op in more.into_iter().flatten() {
                 if !takes_effect(&mut world, &op) {
@@ -125,7 +182,6 @@ impl Ace {
                 }
                 operations.push(op);
             }
-            digits /= DURABLE;
         }
         Ok(Some(Case {
             name: String::new(),
@@ -136,6 +192,13 @@ impl Ace {
             lies: Vec::new(),
         }))
     }
+}
+
+/// The last digit of a number in this base, which is taken from it.
+fn take(digits: &mut u64, base: u64) -> u64 {
+    let digit = *digits % base;
+    *digits /= base;
+    digit
 }
 
 /// An open volume takes a checkpoint before its first fsync; so that the fsyncs of a sequence are not the first, it
@@ -283,6 +346,7 @@ fn others(number: u64, paths: &Paths) -> Op {
         39 => Op::Symlink("A".into(), "/S".into()),
         40 => Op::Chmod(a.clone(), 0o600),
         41 => Op::Rename(d1.clone(), "/e/moved".into()),
+        42 => Op::Create(format!("{d1}/d3/f"), Layout::Plain),
         _ => Op::Chmod(b.clone(), 0o755),
     }
 }

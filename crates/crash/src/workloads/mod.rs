@@ -13,7 +13,7 @@ pub mod database;
 pub mod logs;
 
 use crate::record::Case;
-use ace::{Ace, Kind};
+use ace::{Ace, Choice, Kind};
 use anyhow::{Result, bail};
 use bases::Bases;
 use f2fs::FsyncMode;
@@ -46,6 +46,16 @@ const fn ace(length: u32, mode: FsyncMode, kinds: &'static [Kind]) -> Make {
         length,
         mode,
         kinds,
+        choice: Choice::All,
+    })
+}
+
+const fn names(length: u32, mode: FsyncMode) -> Make {
+    Make::Ace(Ace {
+        length,
+        mode,
+        kinds: &[Kind::Plain],
+        choice: Choice::Names,
     })
 }
 
@@ -57,7 +67,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "one",
         what: "every operation alone, on plain, large, small and compressed files",
-        cases: ace::cases(1, &Kind::ALL),
+        cases: ace::cases(1, &Kind::ALL, Choice::All),
         states: 40,
         share: 20,
         make: ace(1, POSIX, &Kind::ALL),
@@ -65,15 +75,15 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "two",
         what: "every two operations in a row",
-        cases: ace::cases(2, &Kind::ALL),
+        cases: ace::cases(2, &Kind::ALL, Choice::All),
         states: 40,
-        share: 26,
+        share: 16,
         make: ace(2, POSIX, &Kind::ALL),
     },
     Workload {
         name: "three",
         what: "three operations in a row",
-        cases: ace::cases(3, &Kind::ALL),
+        cases: ace::cases(3, &Kind::ALL, Choice::All),
         states: 40,
         share: 12,
         make: ace(3, POSIX, &Kind::ALL),
@@ -81,7 +91,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "strict",
         what: "two operations in a row, fsync in strict mode",
-        cases: ace::cases(2, &Kind::ALL),
+        cases: ace::cases(2, &Kind::ALL, Choice::All),
         states: 40,
         share: 10,
         make: ace(2, STRICT, &Kind::ALL),
@@ -89,10 +99,26 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "mkfs",
         what: "two operations in a row on a volume of mkfs.f2fs with quotas",
-        cases: ace::cases(2, &[Kind::Mkfs]),
+        cases: ace::cases(2, &[Kind::Mkfs], Choice::All),
         states: 40,
         share: 8,
         make: ace(2, POSIX, &[Kind::Mkfs]),
+    },
+    Workload {
+        name: "names",
+        what: "all pairs of operations on names, then an fsync",
+        cases: ace::cases(2, &[Kind::Plain], Choice::Names),
+        states: 20,
+        share: 7,
+        make: names(2, POSIX),
+    },
+    Workload {
+        name: "names3",
+        what: "three operations on names, then an fsync",
+        cases: ace::cases(3, &[Kind::Plain], Choice::Names),
+        states: 20,
+        share: 3,
+        make: names(3, POSIX),
     },
     Workload {
         name: "journal",
