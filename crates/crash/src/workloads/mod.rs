@@ -69,7 +69,7 @@ pub const WORKLOADS: &[Workload] = &[
         what: "every operation alone, on plain, large, small and compressed files",
         cases: ace::cases(1, &Kind::ALL, Choice::All),
         states: 40,
-        share: 20,
+        share: 14,
         make: ace(1, POSIX, &Kind::ALL),
     },
     Workload {
@@ -77,7 +77,7 @@ pub const WORKLOADS: &[Workload] = &[
         what: "every two operations in a row",
         cases: ace::cases(2, &Kind::ALL, Choice::All),
         states: 40,
-        share: 16,
+        share: 13,
         make: ace(2, POSIX, &Kind::ALL),
     },
     Workload {
@@ -85,7 +85,7 @@ pub const WORKLOADS: &[Workload] = &[
         what: "three operations in a row",
         cases: ace::cases(3, &Kind::ALL, Choice::All),
         states: 40,
-        share: 12,
+        share: 8,
         make: ace(3, POSIX, &Kind::ALL),
     },
     Workload {
@@ -93,7 +93,7 @@ pub const WORKLOADS: &[Workload] = &[
         what: "two operations in a row, fsync in strict mode",
         cases: ace::cases(2, &Kind::ALL, Choice::All),
         states: 40,
-        share: 10,
+        share: 8,
         make: ace(2, STRICT, &Kind::ALL),
     },
     Workload {
@@ -101,15 +101,15 @@ pub const WORKLOADS: &[Workload] = &[
         what: "two operations in a row on a volume of mkfs.f2fs with quotas",
         cases: ace::cases(2, &[Kind::Mkfs], Choice::All),
         states: 40,
-        share: 8,
+        share: 7,
         make: ace(2, POSIX, &[Kind::Mkfs]),
     },
     Workload {
         name: "names",
         what: "all pairs of operations on names, then an fsync",
         cases: ace::cases(2, &[Kind::Plain], Choice::Names),
-        states: 20,
-        share: 7,
+        states: 8,
+        share: 20,
         make: names(2, POSIX),
     },
     Workload {
