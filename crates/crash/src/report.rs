@@ -119,8 +119,8 @@ impl AddAssign<&Self> for Tally {
 pub fn table(rows: &[(String, Tally)]) -> String {
     let mut all = Tally::default();
     let mut lines = vec![
-        "| workload | cases | operations | log points | crash states | with fsynced data | double crashes | fsck.f2fs | kernel \
-         | lost or garbage | unopenable | disagreements |"
+        "| workload | cases | operations | log points | crash states | with fsynced data | double crashes \
+         | fsck.f2fs | kernel | lost or garbage | unopenable | disagreements |"
             .to_owned(),
         "|---|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
     ];
@@ -146,7 +146,7 @@ fn row(name: &str, tally: &Tally) -> String {
         ..
     } = tally;
     format!(
-        "| {name} | {cases} | {operations} | {points} | {states} | {recoveries} | {doubles} | {fsck} | {kernel} | {lost} \
-         | {unopenable} | {disagreements} |"
+        "| {name} | {cases} | {operations} | {points} | {states} | {recoveries} | {doubles} \
+         | {fsck} | {kernel} | {lost} | {unopenable} | {disagreements} |"
     )
 }
