@@ -6,5 +6,6 @@ pub mod fsck;
 pub mod manifest;
 pub mod mount;
 pub mod oracle;
+pub mod sim;
 pub mod system;
 pub mod tools;

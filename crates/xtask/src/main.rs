@@ -23,12 +23,19 @@ enum Command {
     Setup,
     /// Formatting, lints and the rules of the house.
     Check,
-    /// Everything that must pass: set-up, checks, all tests, suites on a mount, loom models, docs.
+    /// Everything that must pass: set-up, checks, all tests, suites on a mount, power cuts, loom models, docs.
     Test,
     /// What proves a mount: file system suites and applications, each on a volume of its own.
     Suites(suites::SuiteArgs),
     /// Our mount against others in one run: medians and ratios.
     Compare(compare::CompareArgs),
+    /// Power cuts at every write: what was made durable is there. Arguments go to the explorer; try --help.
+    #[command(disable_help_flag = true)]
+    Crash {
+        /// For the explorer
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Only the models of the folio protocol under loom.
     Loom,
 }
@@ -46,8 +53,25 @@ fn main() -> Result<()> {
             setup::install()?;
             compare::run(&args)
         }
+        Command::Crash { args } => crash(&args),
         Command::Loom => loom(),
     }
+}
+
+/// With the checks of lock order on, as the suites.
+fn crash(args: &[String]) -> Result<()> {
+    setup::install()?;
+    let mut all = vec![
+        "run",
+        "--quiet",
+        "--profile",
+        "checked",
+        "--package",
+        "crash",
+        "--",
+    ];
+    all.extend(args.iter().map(String::as_str));
+    run::cargo(&all)
 }
 
 fn check() -> Result<()> {
@@ -71,6 +95,7 @@ fn test() -> Result<()> {
     run::cargo(&["build", "--workspace", "--bins", "--examples"])?;
     run::cargo(&["test", "--workspace"])?;
     suites::run(&suites::SuiteArgs::short())?;
+    crash(&[])?;
     loom()?;
     run::cargo_with(
         &["doc", "--workspace", "--no-deps"],
