@@ -80,10 +80,12 @@ pub(crate) fn roll_forward(fs: &Arc<Fs>) -> Result<()> {
         nodes: chain.iter().map(|node| node.addr).collect(),
         claims: Claims::default(),
     };
-    recovery.find_inodes(&op, &chain)?;
-    recovery.apply(&op, &chain)?;
-    fs.meta.segments.pass_claims();
+    let found = recovery.find_inodes(&op, &chain);
+    let applied = found.and_then(|()| recovery.apply(&op, &chain));
+    // Before the inodes go, also after an error: freeing one is an operation of its own.
     drop(op);
+    applied?;
+    fs.meta.segments.pass_claims();
     tracing::info!(
         nodes = chain.len(),
         inodes = recovery.inodes.len(),

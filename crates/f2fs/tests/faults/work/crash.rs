@@ -5,6 +5,9 @@ use crate::common::{noise, pattern};
 use crate::inject::{self as injecting, Base};
 use crate::run::Run;
 
+/// A byte below a direct node.
+const FAR: usize = 1000 * 4096;
+
 /// What `work` leaves when the power is cut at its end.
 fn cut(work: fn(&mut Run)) -> Base {
     let start = base();
@@ -60,6 +63,8 @@ fn recovery() {
 fn replaced(run: &mut Run) {
     let held = run.open("/d/inline");
     run.unlink("/d/inline");
+    let far = run.create("/far").unwrap();
+    run.write(&far, FAR, &pattern(9000, 5));
     run.sync();
     if let Some(keep) = run.open("/keep") {
         run.write(&keep, 100, &noise(20_000, 1));
@@ -71,6 +76,9 @@ fn replaced(run: &mut Run) {
             run.fsync(&new);
         }
     }
+    // Its direct node is read when the others were recovered already.
+    run.write(&far, FAR, &pattern(5000, 6));
+    run.fdatasync(&far);
     drop(held);
 }
 
