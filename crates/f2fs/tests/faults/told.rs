@@ -116,3 +116,39 @@ fn a_checkpoint_that_cannot_be_read_is_not_passed_over() {
         assert!(is_injected(&error), "{error}");
     }
 }
+
+#[test]
+fn a_node_that_cannot_be_read_while_data_is_written_back_costs_no_data() {
+    const PLACES: u64 = 300;
+    let at = |n: u64| n * (4 << 20);
+    let disk = formatted();
+    {
+        let volume = Volume::open_device(Arc::clone(&disk) as _, &options()).unwrap();
+        let made = file(&volume, "/packed");
+        for n in 0..PLACES {
+            made.write_all_at(at(n), &pattern(16384, n)).unwrap();
+        }
+        drop(made);
+        volume.close().unwrap();
+    }
+    // More direct nodes than a checkpoint keeps in memory, all with dirty data below them.
+    let overwrite = |volume: &Volume| {
+        let packed = file(volume, "/packed");
+        for n in 0..PLACES {
+            packed.write_all_at(at(n), b"new").unwrap();
+        }
+        file(volume, "/other").sync_all().unwrap();
+    };
+    let (device, volume) = open(&disk, Some(next(&disk, DeviceOp::Read, overwrite)));
+    overwrite(&volume);
+    let packed = file(&volume, "/packed");
+    assert!(is_injected(&packed.sync_all().unwrap_err()));
+    packed.sync_all().unwrap();
+    volume.drop_caches();
+    assert_eq!(device.fired(), 1);
+    for n in 0..PLACES {
+        let mut found = [0; 3];
+        packed.read_at(at(n), &mut found).unwrap();
+        assert_eq!(&found, b"new", "place {n}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::{base, inject};
 use crate::common::{noise, pattern};
 use crate::run::Run;
+use std::sync::LazyLock;
 
 fn plain(run: &mut Run) {
     run.sync();
@@ -144,6 +145,27 @@ fn checkpoints(run: &mut Run) {
 #[test]
 fn checkpoints_between() {
     inject("checkpoints", base(), checkpoints);
+}
+
+/// More than the cache holds: it is written back long before the fsync, which tells what went wrong then.
+fn pressure(run: &mut Run) {
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| noise(3 << 20, 1));
+    run.sync();
+    let (Some(a), Some(b)) = (run.create("/much"), run.create("/much-packed")) else {
+        return;
+    };
+    for n in 0..2 {
+        run.write(&a, n * BYTES.len(), &BYTES);
+        run.write(&b, n * BYTES.len(), &BYTES);
+    }
+    run.fsync(&a);
+    run.fsync(&b);
+    run.fsync(&a);
+}
+
+#[test]
+fn more_than_the_cache_holds() {
+    inject("pressure", base(), pressure);
 }
 
 fn closing(run: &mut Run) {
