@@ -26,6 +26,8 @@
 mod batch;
 mod group;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod vacated;
 
 pub(crate) use group::FsyncQueue;

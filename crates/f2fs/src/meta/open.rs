@@ -91,8 +91,8 @@ fn read_super(device: &Device) -> Result<SuperBlock> {
     Ok(sb)
 }
 
-/// A pack that was torn is older than the good one, or was never finished. One that cannot be read may be the newer one:
-/// then blocks of the good one are in use for something else already, and it must not be written to.
+/// A pack that was torn is older than the good one, or was never finished. One that cannot be read may be the newer
+/// one: then blocks of the good one are in use for something else already, and it must not be written to.
 fn check_other_pack(error: Error, used: u32, mode: OpenMode) -> Result<()> {
     if mode == OpenMode::ReadWrite && matches!(error, Error::Device(_)) {
         return Err(error);
