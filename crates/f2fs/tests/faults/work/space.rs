@@ -1,7 +1,9 @@
 //! Sizes and space: truncate and everything fallocate does.
 
-use super::{base, inject};
+use super::{base, finish, inject, prepare};
 use crate::common::{noise, pattern};
+use crate::formatted;
+use crate::inject::Base;
 use crate::run::Run;
 use f2fs::Fallocate;
 
@@ -57,4 +59,48 @@ fn shifts(run: &mut Run) {
 #[test]
 fn ranges_taken_out_and_put_in() {
     inject("shifts", base(), shifts);
+}
+
+/// Blocks of the inode, of direct nodes, and of one below an indirect node.
+const FAR: [usize; 4] = [3, 930, 1960, 3050];
+
+fn with_far_blocks() -> Base {
+    let disk = formatted();
+    let model = prepare(&disk, |run| {
+        for path in ["/cut", "/gone", "/punched"] {
+            let file = run.create(path).unwrap();
+            for block in FAR {
+                run.write(&file, block * BLOCK, &pattern(9000, block as u64));
+            }
+            run.set_xattr(path, "user.large", &[b'x'; 1500]);
+        }
+    });
+    finish(&disk, model)
+}
+
+/// Nodes that are freed were never read before.
+fn shrinking(run: &mut Run) {
+    if let Some(file) = run.open("/cut") {
+        // Dirty behind the end that the volume knows.
+        run.write(&file, 3060 * BLOCK, &noise(9000, 1));
+        run.set_len(&file, 1961 * BLOCK + 7);
+        run.fsync(&file);
+        run.set_len(&file, 931 * BLOCK);
+        run.fsync(&file);
+    }
+    if let Some(file) = run.open("/punched") {
+        run.fallocate(&file, Fallocate::PunchHole, 4 * BLOCK + 9..3051 * BLOCK);
+        run.fsync(&file);
+    }
+    run.unlink("/gone");
+    run.sync();
+    if let Some(file) = run.open("/punched") {
+        run.set_len(&file, 0);
+        run.fsync(&file);
+    }
+}
+
+#[test]
+fn files_that_shrink() {
+    inject("shrink", with_far_blocks(), shrinking);
 }
