@@ -15,7 +15,7 @@ use testkit::faulty::{Failure, Fault, FaultyDevice, Lasting};
 
 const HANG: Duration = Duration::from_mins(2);
 /// Runs of one workload, if not all are wanted.
-const SAMPLE: u64 = 150;
+const SAMPLE: u64 = 120;
 /// Every so many runs, `fsck.f2fs` looks at what is left.
 const FSCK_EVERY: u64 = 8;
 /// Failures that are printed.
