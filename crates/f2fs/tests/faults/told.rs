@@ -152,3 +152,19 @@ fn a_node_that_cannot_be_read_while_data_is_written_back_costs_no_data() {
         assert_eq!(&found, b"new", "place {n}");
     }
 }
+
+#[test]
+fn a_failed_read_is_told_to_its_reader_alone() {
+    let disk = with_two_files();
+    let (device, volume) = open(&disk, None);
+    let held = file(&volume, "/a");
+    device.cut(0);
+    assert!(matches!(read(&volume, "/a"), Err(Error::Device(_))));
+    device.cut(u64::MAX);
+    for path in ["/b", "/a"] {
+        assert!(read(&volume, path).unwrap() == pattern(50_000, 1));
+    }
+    // Reading is not writing: nothing is left to tell.
+    held.sync_all().unwrap();
+    volume.close().unwrap();
+}
