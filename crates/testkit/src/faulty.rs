@@ -6,6 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+/// What a device writes as a whole.
+const SECTOR: usize = 512;
+
 /// How long a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasting {
@@ -13,6 +16,17 @@ pub enum Lasting {
     Once,
     /// Every transfer of the kind fails from then on.
     FromThenOn,
+}
+
+/// How a transfer fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is transferred (EIO).
+    Io,
+    /// Nothing is transferred: the file below has no room (ENOSPC).
+    Full,
+    /// The first half of a write is on the device, to a sector.
+    Torn,
 }
 
 /// What fails: the transfer of a kind with this number, counted from 0.
@@ -24,6 +38,8 @@ pub struct Fault {
     pub index: u64,
     /// Whether later ones fail too.
     pub lasting: Lasting,
+    /// What is left of it.
+    pub failure: Failure,
 }
 
 /// A device in front of another one.
@@ -33,6 +49,7 @@ pub struct FaultyDevice {
     fault: Option<Fault>,
     counts: [AtomicU64; 4],
     fired: AtomicU64,
+    fired_waiting: AtomicU64,
     read_only: AtomicBool,
     end: AtomicU64,
 }
@@ -45,6 +62,7 @@ impl FaultyDevice {
             fault,
             counts: Default::default(),
             fired: AtomicU64::new(0),
+            fired_waiting: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
             end: AtomicU64::new(u64::MAX),
         }
@@ -60,6 +78,11 @@ impl FaultyDevice {
         self.fired.load(Ordering::Relaxed)
     }
 
+    /// Of them, those that were no bios: a file system's metadata.
+    pub fn fired_waiting(&self) -> u64 {
+        self.fired_waiting.load(Ordering::Relaxed)
+    }
+
     /// Lets all writes fail from now on, as a device does that protects itself.
     pub fn turn_read_only(&self) {
         self.read_only.store(true, Ordering::Relaxed);
@@ -71,18 +94,21 @@ impl FaultyDevice {
         self.end.store(end, Ordering::Relaxed);
     }
 
-    fn check(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
+    fn is_hit(&self, op: DeviceOp) -> bool {
         let index = self.counts[op as usize].fetch_add(1, Ordering::Relaxed);
-        let hit = self.fault.is_some_and(|fault| {
+        self.fault.is_some_and(|fault| {
             fault.op == op
                 && match fault.lasting {
                     Lasting::Once => index == fault.index,
                     Lasting::FromThenOn => index >= fault.index,
                 }
-        });
+        })
+    }
+
+    fn check(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
         let changes = matches!(op, DeviceOp::Write | DeviceOp::Discard);
-        let error = if hit {
-            DeviceError::new(op, pos, len, &io::Error::other("injected fault"))
+        let error = if self.is_hit(op) {
+            DeviceError::new(op, pos, len, &self.injected())
         } else if changes && self.read_only.load(Ordering::Relaxed) {
             DeviceError::read_only(op, pos, len)
         } else {
@@ -94,6 +120,34 @@ impl FaultyDevice {
         };
         self.fired.fetch_add(1, Ordering::Relaxed);
         Err(error)
+    }
+
+    fn check_waiting(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
+        self.check(op, pos, len).inspect_err(|_| {
+            self.fired_waiting.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    fn check_write(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.check_waiting(DeviceOp::Write, pos, data.len() as u64)
+            .inspect_err(|_| self.tear(pos, data))
+    }
+
+    fn injected(&self) -> io::Error {
+        let kind = match self.fault.map(|fault| fault.failure) {
+            Some(Failure::Full) => io::ErrorKind::StorageFull,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, "injected fault")
+    }
+
+    /// Writes the half of a failed write that a torn one leaves.
+    fn tear(&self, pos: u64, data: &[u8]) {
+        if self.fault.is_some_and(|f| f.failure == Failure::Torn) {
+            let half = data.len() / 2 / SECTOR * SECTOR;
+            // It failed already; that the other half fails too changes nothing.
+            let _ = self.inner.write_at(pos, &data[..half]);
+        }
     }
 }
 
@@ -113,32 +167,38 @@ impl BlockDevice for FaultyDevice {
         };
         match self.check(op, bio.pos(), bio.len()) {
             Ok(()) => self.inner.submit(bio),
-            Err(error) => bio.complete(Err(error)),
+            Err(error) => {
+                if op == DeviceOp::Write {
+                    let data: Vec<&[u8]> = bio.sources().collect();
+                    self.tear(bio.pos(), &data.concat());
+                }
+                bio.complete(Err(error));
+            }
         }
     }
 
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Read, pos, buf.len() as u64)?;
+        self.check_waiting(DeviceOp::Read, pos, buf.len() as u64)?;
         self.inner.read_at(pos, buf)
     }
 
     fn write_at(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Write, pos, data.len() as u64)?;
+        self.check_write(pos, data)?;
         self.inner.write_at(pos, data)
     }
 
     fn write_durable(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Write, pos, data.len() as u64)?;
+        self.check_write(pos, data)?;
         self.inner.write_durable(pos, data)
     }
 
     fn flush(&self) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Flush, 0, 0)?;
+        self.check_waiting(DeviceOp::Flush, 0, 0)?;
         self.inner.flush()
     }
 
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Discard, pos, len)?;
+        self.check_waiting(DeviceOp::Discard, pos, len)?;
         self.inner.discard(pos, len)
     }
 }

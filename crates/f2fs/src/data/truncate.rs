@@ -105,12 +105,15 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
     inode.mapping.truncate(blocks);
     inode.bump_cookie();
     let from = cut.unwrap_or(blocks.saturating_sub(1));
-    if let Err(error) = flush_pages_in_op(fs, inode, from..blocks, op) {
+    let flushed = flush_pages_in_op(fs, inode, from..blocks, op);
+    let mut tree = inode.tree.lock();
+    if let Err(error) = flushed.and_then(|()| tree.truncate(fs, blocks)) {
+        // Not the new size: blocks that are left behind it would show again when the file grows. Dirty bytes behind it
+        // are gone, so nothing else tells the volume how far the file reaches.
         inode.set_size(old_size);
+        tree.inode_mut().set_size(old_size);
         return Err(error);
     }
-    let mut tree = inode.tree.lock();
-    tree.truncate(fs, blocks)?;
     if size == 0 {
         forget_release(fs, &mut tree);
     }

@@ -105,6 +105,24 @@ impl<'a> DataWriteback<'a> {
         self.ops.inode.size().div_ceil(iomap::BLOCK_SIZE)
     }
 
+    /// Step 1: a dirty run becomes units.
+    fn push(&mut self, folio: &Arc<WritebackFolio>, blocks: Range<usize>) -> Result<()> {
+        {
+            let mut tree = self.ops.inode.tree.lock();
+            if inline::is_inline(&tree) {
+                inline::store(&mut tree, &folio.read(0..BLOCK_SIZE), self.ops.inode.size());
+                return Ok(());
+            }
+        }
+        let base = folio.pages().start;
+        let run = base + blocks.start as u64..base + blocks.end as u64;
+        if let Some(layout) = self.ops.inode.clusters() {
+            return self.push_clusters(folio, run, layout);
+        }
+        self.push_raw(folio, run);
+        Ok(())
+    }
+
     fn push_raw(&mut self, folio: &Arc<WritebackFolio>, blocks: Range<u64>) {
         // What a truncation cut off has no slots any more.
         let end = blocks.end.min(self.size_blocks());
@@ -364,33 +382,29 @@ impl WritebackOps for DataWriteback<'_> {
         folio: &Arc<WritebackFolio>,
         blocks: Range<usize>,
     ) -> Result<(), Error> {
-        {
-            let mut tree = self.ops.inode.tree.lock();
-            if inline::is_inline(&tree) {
-                inline::store(&mut tree, &folio.read(0..BLOCK_SIZE), self.ops.inode.size());
-                return Ok(());
-            }
-        }
-        let base = folio.pages().start;
-        let run = base + blocks.start as u64..base + blocks.end as u64;
-        if let Some(layout) = self.ops.inode.clusters() {
-            return self.push_clusters(folio, run, layout);
-        }
-        self.push_raw(folio, run);
-        Ok(())
+        let result = self.push(folio, blocks);
+        keep_dirty(&result, std::slice::from_ref(folio));
+        result
     }
 
     fn submit(&mut self) -> Result<(), Error> {
         let folios: Vec<_> = self.units.iter().map(|u| Arc::clone(&u.folio)).collect();
         let result = self.run();
-        if let Err(Error::NoSpace | Error::Device(_) | Error::Resources(_)) = result {
-            // Another try may succeed: a checkpoint makes room, other blocks take the place of bad
-            // ones. Clean, the bytes would be lost, and read back as what was there before.
-            for folio in &folios {
-                folio.redirty();
-            }
-        }
+        keep_dirty(&result, &folios);
         result
+    }
+}
+
+/// Declares folios dirty again if another try may succeed: a checkpoint makes room, other blocks take the place of bad
+/// ones. So too on a stopped volume, which is still read. Clean, the bytes would be lost, and read back as what was
+/// there before.
+fn keep_dirty(result: &Result<()>, folios: &[Arc<WritebackFolio>]) {
+    if let Err(Error::NoSpace | Error::Device(_) | Error::Resources(_) | Error::Shutdown(_)) =
+        result
+    {
+        for folio in folios {
+            folio.redirty();
+        }
     }
 }
 

@@ -28,6 +28,8 @@ mod batch;
 mod group;
 mod implied;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod vacated;
 
 pub(crate) use group::FsyncQueue;

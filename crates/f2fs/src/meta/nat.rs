@@ -131,6 +131,12 @@ impl Nat {
         self.state.write().entry(nid, self)
     }
 
+    /// Forgets the blocks that were read, as others would push them out on a large volume.
+    #[cfg(test)]
+    pub(crate) fn forget_blocks(&self) {
+        self.state.write().blocks = BlockCache::default();
+    }
+
     /// The block of a node.
     ///
     /// # Errors

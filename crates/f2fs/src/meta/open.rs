@@ -38,7 +38,7 @@ impl Metadata {
             other,
         } = current_pack(&device, &sb)?;
         if let Some(error) = other {
-            tracing::warn!(%error, used = pack, "one checkpoint pack is not valid");
+            check_other_pack(error, pack, mode)?;
         }
         check_state(&checkpoint, mode)?;
         let reader = PackReader {
@@ -89,6 +89,16 @@ fn read_super(device: &Device) -> Result<SuperBlock> {
         tracing::warn!(%error, used = ?copy, "one superblock is not valid");
     }
     Ok(sb)
+}
+
+/// A pack that was torn is older than the good one, or was never finished. One that cannot be read may be the newer
+/// one: then blocks of the good one are in use for something else already, and it must not be written to.
+fn check_other_pack(error: Error, used: u32, mode: OpenMode) -> Result<()> {
+    if mode == OpenMode::ReadWrite && matches!(error, Error::Device(_)) {
+        return Err(error);
+    }
+    tracing::warn!(%error, used, "one checkpoint pack is not valid");
+    Ok(())
 }
 
 /// Turns what a reader can live with into a warning.

@@ -89,6 +89,7 @@ impl<'a> NodeWriter<'a> {
         log: CursegType,
         mark: Option<ChainMark>,
     ) -> Result<()> {
+        self.check_old(nid)?;
         let (addr, next) = self.fs.meta.segments.allocate_node(log, nid)?;
         let ino = tree.ino();
         let node = tree.cached(nid);
@@ -103,6 +104,7 @@ impl<'a> NodeWriter<'a> {
     fn place_inode(&mut self, tree: &mut Tree, mark: Option<ChainMark>) -> Result<()> {
         let ino = tree.ino();
         let log = log_of(tree.inode.is_dir(), true);
+        self.check_old(ino)?;
         let (addr, next) = self.fs.meta.segments.allocate_node(log, ino)?;
         let mut footer = tree.inode.footer();
         self.seal(&mut footer, next, mark);
@@ -110,6 +112,16 @@ impl<'a> NodeWriter<'a> {
         tree.inode.update_checksum(&self.fs.meta.sb);
         tree.note_written();
         self.settle(ino, ino, addr, Box::new(*tree.inode.as_block()))
+    }
+
+    /// Meets the errors of freeing a node's old block while the node is still dirty: placed, it counts as written, and
+    /// a later fsync would pass it over.
+    fn check_old(&self, nid: Nid) -> Result<()> {
+        let old = self.fs.meta.nat.get(nid)?;
+        if !old.is_free() {
+            self.fs.meta.geometry.main_addr(old.addr)?;
+        }
+        Ok(())
     }
 
     fn seal(&self, footer: &mut NodeFooter, next: BlockAddr, mark: Option<ChainMark>) {

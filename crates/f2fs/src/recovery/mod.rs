@@ -124,10 +124,14 @@ fn replay(fs: &Arc<Fs>, chain: &Chain) -> Result<()> {
         nodes: chain.nodes.iter().map(|node| node.addr).collect(),
         claims: Claims::default(),
     };
-    recovery.find_inodes(&op, &chain.nodes)?;
-    recovery.apply(&op, &chain.nodes)?;
-    leave_alone(fs, chain);
+    let found = recovery.find_inodes(&op, &chain.nodes);
+    let applied = found.and_then(|()| recovery.apply(&op, &chain.nodes));
+    if applied.is_ok() {
+        leave_alone(fs, chain);
+    }
+    // Before the inodes go, also after an error: freeing one is an operation of its own.
     drop(op);
+    applied?;
     let (nodes, inodes) = (chain.nodes.len(), recovery.inodes.len());
     tracing::info!(nodes, inodes, "roll-forward");
     // Those that lost their name are freed here.

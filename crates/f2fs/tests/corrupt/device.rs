@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::faulty::{Fault, FaultyDevice, Lasting};
+use testkit::faulty::{Failure, Fault, FaultyDevice, Lasting};
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// Every so many faults, `fsck.f2fs` looks at what is left.
@@ -184,7 +184,13 @@ fn inject(op: DeviceOp, lasting: Lasting) {
     let total = healthy.count(op);
     assert!(total > 3, "{total} transfers");
     for index in 0..total {
-        let fault = Fault { op, index, lasting };
+        let failure = Failure::Io;
+        let fault = Fault {
+            op,
+            index,
+            lasting,
+            failure,
+        };
         within(&format!("{fault:?}"), LIMIT, move || {
             let image = base();
             let (faulty, model) = run(&image, Some(fault));
