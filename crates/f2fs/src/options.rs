@@ -115,7 +115,7 @@ pub enum FsyncMode {
     /// The file is durable; no other file is lost by that.
     #[default]
     Posix,
-    /// Also all names that changed in its directory before, as on xfs, ext4 and btrfs.
+    /// For a new file, so are all names that changed in its directory before, as on xfs, ext4 and btrfs.
     Strict,
     /// As posix, but the device is not flushed: for devices that keep what they were given.
     NoBarrier,

@@ -42,6 +42,32 @@ pub struct Fault {
     pub failure: Failure,
 }
 
+impl Fault {
+    /// Whether it hits the transfer of a kind with this number.
+    pub(crate) fn hits(&self, op: DeviceOp, index: u64) -> bool {
+        self.op == op
+            && match self.lasting {
+                Lasting::Once => index == self.index,
+                Lasting::FromThenOn => index >= self.index,
+            }
+    }
+
+    /// What the transfer is told.
+    pub(crate) fn error(&self) -> io::Error {
+        let kind = match self.failure {
+            Failure::Full => io::ErrorKind::StorageFull,
+            Failure::Io | Failure::Torn => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, "injected fault")
+    }
+
+    /// What a failed write leaves on the device, if it leaves anything.
+    pub(crate) fn left<'d>(&self, data: &'d [u8]) -> Option<&'d [u8]> {
+        let half = data.len() / 2 / SECTOR * SECTOR;
+        (self.failure == Failure::Torn).then(|| &data[..half])
+    }
+}
+
 /// A device in front of another one.
 #[derive(Debug)]
 pub struct FaultyDevice {
@@ -96,19 +122,14 @@ impl FaultyDevice {
 
     fn is_hit(&self, op: DeviceOp) -> bool {
         let index = self.counts[op as usize].fetch_add(1, Ordering::Relaxed);
-        self.fault.is_some_and(|fault| {
-            fault.op == op
-                && match fault.lasting {
-                    Lasting::Once => index == fault.index,
-                    Lasting::FromThenOn => index >= fault.index,
-                }
-        })
+        self.fault.is_some_and(|fault| fault.hits(op, index))
     }
 
     fn check(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
         let changes = matches!(op, DeviceOp::Write | DeviceOp::Discard);
-        let error = if self.is_hit(op) {
-            DeviceError::new(op, pos, len, &self.injected())
+        let hit = self.fault.filter(|_| self.is_hit(op));
+        let error = if let Some(fault) = hit {
+            DeviceError::new(op, pos, len, &fault.error())
         } else if changes && self.read_only.load(Ordering::Relaxed) {
             DeviceError::read_only(op, pos, len)
         } else {
@@ -133,20 +154,11 @@ impl FaultyDevice {
             .inspect_err(|_| self.tear(pos, data))
     }
 
-    fn injected(&self) -> io::Error {
-        let kind = match self.fault.map(|fault| fault.failure) {
-            Some(Failure::Full) => io::ErrorKind::StorageFull,
-            _ => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, "injected fault")
-    }
-
     /// Writes the half of a failed write that a torn one leaves.
     fn tear(&self, pos: u64, data: &[u8]) {
-        if self.fault.is_some_and(|f| f.failure == Failure::Torn) {
-            let half = data.len() / 2 / SECTOR * SECTOR;
+        if let Some(half) = self.fault.and_then(|fault| fault.left(data)) {
             // It failed already; that the other half fails too changes nothing.
-            let _ = self.inner.write_at(pos, &data[..half]);
+            let _ = self.inner.write_at(pos, half);
         }
     }
 }

@@ -6,7 +6,7 @@ use blockdev::{Bio, BioVec, BlockDevice, DeviceOp};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use testkit::faulty::{Fault, Lasting};
+use testkit::faulty::{Failure, Fault, Lasting};
 use testkit::sim::{
     CrashState, Enumerator, Event, Image, Keep, Lie, Log, Pick, Replay, SimDevice, State, Tear,
 };
@@ -266,11 +266,13 @@ fn faults_hit_the_transfer_they_name() {
         op: DeviceOp::Write,
         index: 1,
         lasting: Lasting::Once,
+        failure: Failure::Io,
     });
     device.add_fault(Fault {
         op: DeviceOp::Flush,
         index: 1,
         lasting: Lasting::FromThenOn,
+        failure: Failure::Io,
     });
     let writes: Vec<bool> = (0..3)
         .map(|_| device.write_at(0, &[0; 512]).is_ok())
@@ -357,4 +359,23 @@ fn an_unlogged_device_only_stores() {
     device.flush().unwrap();
     assert!(device.log().is_none());
     assert_eq!(blocks(&device.image(), 1), [1]);
+}
+
+#[test]
+fn a_torn_write_leaves_its_first_half() {
+    let device = device();
+    for (index, failure) in [(0, Failure::Torn), (1, Failure::Full)] {
+        device.add_fault(Fault {
+            op: DeviceOp::Write,
+            index,
+            lasting: Lasting::Once,
+            failure,
+        });
+    }
+    assert!(device.write_at(0, &[7; 4096]).is_err());
+    let full = device.write_durable(8192, &[7; 4096]).unwrap_err();
+    assert_eq!(full.kind, ErrorKind::StorageFull);
+    let mut left = [1; 12288];
+    device.read_at(0, &mut left).unwrap();
+    assert!(left[..2048].iter().all(|&b| b == 7) && left[2048..].iter().all(|&b| b == 0));
 }

@@ -113,6 +113,14 @@ pub const WORKLOADS: &[Workload] = &[
         make: names(2, POSIX),
     },
     Workload {
+        name: "strict-names",
+        what: "two operations on names, then an fsync in strict mode",
+        cases: ace::cases(2, &[Kind::Plain], Choice::Names),
+        states: 8,
+        share: 10,
+        make: names(2, STRICT),
+    },
+    Workload {
         name: "names3",
         what: "three operations on names, then an fsync",
         cases: ace::cases(3, &[Kind::Plain], Choice::Names),

@@ -2,7 +2,7 @@
 
 use super::image::Image;
 use super::log::{Event, Log};
-use crate::faulty::{Fault, Lasting};
+use crate::faulty::Fault;
 use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp};
 use runtime::rng::Rng;
 use runtime::sync::{Mutex, Rank};
@@ -176,19 +176,24 @@ impl Inner {
         result.map_or(Ok(()), Err)
     }
 
+    fn check_write(&mut self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let (op, index) = (DeviceOp::Write, self.counts[DeviceOp::Write as usize]);
+        let result = self.check(op, pos, data.len() as u64);
+        let hit = self.faults.iter().find(|fault| fault.hits(op, index));
+        if let Some(half) = hit.and_then(|fault| fault.left(data)) {
+            self.write(pos, half, false, false);
+        }
+        result
+    }
+
     fn refusal(&self, op: DeviceOp, index: u64, pos: u64, len: u64) -> Option<DeviceError> {
         let changes = matches!(op, DeviceOp::Write | DeviceOp::Discard);
-        let is_hit = self.faults.iter().any(|fault| {
-            fault.op == op
-                && match fault.lasting {
-                    Lasting::Once => index == fault.index,
-                    Lasting::FromThenOn => index >= fault.index,
-                }
-        });
         let failed = |error: io::Error| Some(DeviceError::new(op, pos, len, &error));
+        if let Some(fault) = self.faults.iter().find(|fault| fault.hits(op, index)) {
+            return failed(fault.error());
+        }
         let size = self.image.size();
         match self.state {
-            _ if is_hit => failed(io::Error::other("injected fault")),
             State::Away => failed(io::Error::other("the device is away")),
             State::ReadOnly if changes => Some(DeviceError::read_only(op, pos, len)),
             State::Full if op == DeviceOp::Write => failed(io::ErrorKind::StorageFull.into()),
@@ -235,9 +240,9 @@ impl BlockDevice for SimDevice {
             }
             BioOp::Write => {
                 let mut inner = self.inner.lock();
-                let checked = inner.check(DeviceOp::Write, bio.pos(), bio.len());
+                let data = bio.sources().collect::<Vec<_>>().concat();
+                let checked = inner.check_write(bio.pos(), &data);
                 if checked.is_ok() {
-                    let data = bio.sources().collect::<Vec<_>>().concat();
                     let in_flight = inner.is_holding;
                     let write = inner.write(bio.pos(), &data, false, in_flight);
                     if in_flight {
@@ -260,14 +265,14 @@ impl BlockDevice for SimDevice {
 
     fn write_at(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
         let mut inner = self.inner.lock();
-        inner.check(DeviceOp::Write, pos, data.len() as u64)?;
+        inner.check_write(pos, data)?;
         inner.write(pos, data, false, false);
         Ok(())
     }
 
     fn write_durable(&self, pos: u64, data: &[u8]) -> Result<(), DeviceError> {
         let mut inner = self.inner.lock();
-        inner.check(DeviceOp::Write, pos, data.len() as u64)?;
+        inner.check_write(pos, data)?;
         let is_durable = !inner.lies.contains(&Lie::DurableWrite);
         // Between the two entries it is in flight: a point of its own.
         if let Some(write) = inner.write(pos, data, is_durable, true) {
