@@ -1,5 +1,6 @@
 //! One transfer between memory and a contiguous range of a device.
 
+use crate::BlockDevice;
 use crate::error::DeviceError;
 use runtime::pool::{ReadSlice, WriteSlice};
 
@@ -119,6 +120,22 @@ impl Bio {
     /// Whether there is nothing to transfer.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Does the transfer at once, by a device's own reading and writing, and completes it.
+    pub fn transfer(mut self, device: &(impl BlockDevice + ?Sized)) {
+        let result = match self.op {
+            BioOp::Read => self.for_each_target(|pos, buf| device.read_at(pos, buf)),
+            BioOp::Write => {
+                let mut pos = self.pos;
+                self.sources().try_for_each(|data| {
+                    let here = pos;
+                    pos += data.len() as u64;
+                    device.write_at(here, data)
+                })
+            }
+        };
+        self.complete(result);
     }
 
     /// Calls `f` for each piece that a read fills, with its position on the device.

@@ -1,7 +1,7 @@
 //! A sparse device in memory: what was never written reads as zeros.
 
 use crate::error::{DeviceError, DeviceOp};
-use crate::{Bio, BioOp, BlockDevice};
+use crate::{Bio, BlockDevice};
 use runtime::sync::{Rank, RwLock};
 use std::collections::HashMap;
 
@@ -65,19 +65,8 @@ impl BlockDevice for MemDevice {
         false
     }
 
-    fn submit(&self, mut bio: Bio) {
-        let result = match bio.op() {
-            BioOp::Read => bio.for_each_target(|pos, buf| self.read_at(pos, buf)),
-            BioOp::Write => {
-                let mut pos = bio.pos();
-                bio.sources().try_for_each(|data| {
-                    let here = pos;
-                    pos += data.len() as u64;
-                    self.write_at(here, data)
-                })
-            }
-        };
-        bio.complete(result);
+    fn submit(&self, bio: Bio) {
+        bio.transfer(self);
     }
 
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {

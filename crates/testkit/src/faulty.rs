@@ -120,15 +120,15 @@ impl FaultyDevice {
         self.end.store(end, Ordering::Relaxed);
     }
 
-    fn is_hit(&self, op: DeviceOp) -> bool {
+    /// Counts a transfer; the fault, if it hits this one.
+    fn hit(&self, op: DeviceOp) -> Option<Fault> {
         let index = self.counts[op as usize].fetch_add(1, Ordering::Relaxed);
-        self.fault.is_some_and(|fault| fault.hits(op, index))
+        self.fault.filter(|fault| fault.hits(op, index))
     }
 
     fn check(&self, op: DeviceOp, pos: u64, len: u64) -> Result<(), DeviceError> {
         let changes = matches!(op, DeviceOp::Write | DeviceOp::Discard);
-        let hit = self.fault.filter(|_| self.is_hit(op));
-        let error = if let Some(fault) = hit {
+        let error = if let Some(fault) = self.hit(op) {
             DeviceError::new(op, pos, len, &fault.error())
         } else if changes && self.read_only.load(Ordering::Relaxed) {
             DeviceError::read_only(op, pos, len)

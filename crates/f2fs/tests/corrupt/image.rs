@@ -2,7 +2,7 @@
 //!
 //! The places are found with `f2fs-format` alone: what is tested does not help to break it.
 
-use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp};
+use blockdev::{Bio, BlockDevice, DeviceError, DeviceOp};
 use f2fs_format::bitmap::msb;
 use f2fs_format::checkpoint::{CpFlags, crc_of, newer};
 use f2fs_format::crc::{F2FS_MAGIC, crc32};
@@ -207,19 +207,8 @@ impl BlockDevice for Image {
         self.read_only.load(Ordering::Relaxed)
     }
 
-    fn submit(&self, mut bio: Bio) {
-        let result = match bio.op() {
-            BioOp::Read => bio.for_each_target(|pos, buf| self.read_at(pos, buf)),
-            BioOp::Write => {
-                let mut pos = bio.pos();
-                bio.sources().try_for_each(|data| {
-                    let here = pos;
-                    pos += data.len() as u64;
-                    self.write_at(here, data)
-                })
-            }
-        };
-        bio.complete(result);
+    fn submit(&self, bio: Bio) {
+        bio.transfer(self);
     }
 
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {

@@ -1,6 +1,6 @@
 //! A disk with a volatile cache, whose copies cost nothing: what a power cut leaves is what was flushed.
 
-use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp};
+use blockdev::{Bio, BlockDevice, DeviceError, DeviceOp};
 use std::collections::HashMap;
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex};
@@ -135,15 +135,8 @@ impl BlockDevice for Disk {
         false
     }
 
-    fn submit(&self, mut bio: Bio) {
-        let result = match bio.op() {
-            BioOp::Read => bio.for_each_target(|pos, buf| self.read_at(pos, buf)),
-            BioOp::Write => {
-                let data: Vec<&[u8]> = bio.sources().collect();
-                self.write_at(bio.pos(), &data.concat())
-            }
-        };
-        bio.complete(result);
+    fn submit(&self, bio: Bio) {
+        bio.transfer(self);
     }
 
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> Result<(), DeviceError> {

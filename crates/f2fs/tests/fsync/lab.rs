@@ -130,7 +130,7 @@ impl BlockDevice for SlowFlush {
     }
 
     fn flush(&self) -> Result<(), DeviceError> {
-        std::thread::sleep(Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(20));
         self.0.flush()
     }
 

@@ -1,6 +1,6 @@
 //! A device in memory whose completions the test steers.
 
-use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp, MemDevice};
+use blockdev::{Bio, BioOp, DeviceError, DeviceOp, MemDevice};
 use iomap::BLOCK_SIZE;
 use runtime::rng::Rng;
 use std::collections::BTreeSet;
@@ -172,15 +172,11 @@ impl Drop for ReleaseGuard<'_> {
 }
 
 impl Shared {
-    fn complete(&self, mut bio: Bio) {
-        let result = self.check(&bio).and_then(|()| match bio.op() {
-            BioOp::Read => bio.for_each_target(|pos, buf| self.mem.read_at(pos, buf)),
-            BioOp::Write => {
-                let bytes: Vec<u8> = bio.sources().flatten().copied().collect();
-                self.mem.write_at(bio.pos(), &bytes)
-            }
-        });
-        bio.complete(result);
+    fn complete(&self, bio: Bio) {
+        match self.check(&bio) {
+            Ok(()) => bio.transfer(&self.mem),
+            Err(error) => bio.complete(Err(error)),
+        }
     }
 
     fn check(&self, bio: &Bio) -> Result<(), DeviceError> {
