@@ -4,6 +4,8 @@ use f2fs::{Metadata, Timestamp};
 use fuser::{Errno, FileAttr, FileType, Generation, INodeNo};
 use std::time::{Duration, SystemTime};
 
+/// Bytes of a unit of `st_blocks`.
+const SECTOR: u64 = 512;
 /// Sectors of `st_blocks` in a block.
 const SECTORS_PER_BLOCK: u64 = 8;
 
@@ -24,7 +26,7 @@ pub(crate) fn file_attr(meta: &Metadata) -> FileAttr {
     FileAttr {
         ino: INodeNo(meta.ino().into()),
         size: meta.len(),
-        blocks: meta.blocks() * SECTORS_PER_BLOCK,
+        blocks: meta.blocks() * SECTORS_PER_BLOCK + inline_sectors(meta),
         atime: system_time(meta.accessed()),
         mtime: system_time(meta.modified()),
         ctime: system_time(meta.changed()),
@@ -39,6 +41,16 @@ pub(crate) fn file_attr(meta: &Metadata) -> FileAttr {
             .map_or(0, |(major, minor)| encode_device(major, minor)),
         blksize: 4096,
         flags: 0,
+    }
+}
+
+/// Sectors that stand for content in the inode block, as in Linux: a file without any would count as one hole
+/// (`tar --sparse`).
+fn inline_sectors(meta: &Metadata) -> u64 {
+    if meta.is_inline() {
+        meta.len().div_ceil(SECTOR)
+    } else {
+        0
     }
 }
 

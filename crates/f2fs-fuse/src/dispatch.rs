@@ -366,6 +366,9 @@ impl Filesystem for F2fsFilesystem {
             open.file
                 .kill_privileges(killed(by_user))
                 .map_err(|e| errno(&e))?;
+            if self.options.direct_io {
+                open.settle().map_err(|e| errno(&e))?;
+            }
             Ok(written)
         });
         match written {
@@ -636,6 +639,7 @@ impl Filesystem for F2fsFilesystem {
             let copied = copy(&from.file, offset_in, &to.file, offset_out, len)?;
             to.file
                 .kill_privileges(killed(req.uid() != 0))
+                .and_then(|()| to.settle())
                 .map_err(|e| errno(&e))?;
             Ok(copied)
         });

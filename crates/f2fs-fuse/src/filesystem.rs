@@ -8,7 +8,7 @@ use crate::attr::errno;
 use crate::files::{Files, OpenFile};
 use crate::nodes::Nodes;
 use crate::options::MountOptions;
-use crate::words::{appends, asks_for_writing, killed};
+use crate::words::{appends, asks_for_writing, durable, killed};
 use f2fs::{File, InodeFlags, NewNode, Node, OpenOptions, Volume};
 use fuser::{Errno, FileHandle, FopenFlags, INodeNo, Notifier, Request};
 use std::ffi::OsStr;
@@ -120,6 +120,7 @@ impl F2fsFilesystem {
             file,
             ino: node.ino(),
             writes,
+            durable: durable(flags),
         }))
     }
 

@@ -126,14 +126,11 @@ fn check_point(point: &Path) -> Result<PathBuf, MountError> {
     };
     let found = point
         .canonicalize()
-        .map_err(|error| match error.raw_os_error() {
-            Some(ENOTCONN) => {
-                wrong("a mount whose process has ended; run 'f2fs umount' on it".to_owned())
-            }
-            _ => wrong(format!("mount point: {error}")),
-        })?;
-    if !found.is_dir() {
-        return Err(wrong("the mount point is not a directory".to_owned()));
+        .map_err(|error| wrong(unusable(&error)))?;
+    match std::fs::metadata(&found) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => return Err(wrong("the mount point is not a directory".to_owned())),
+        Err(error) => return Err(wrong(unusable(&error))),
     }
     match mounts::at(&found) {
         Ok(Some(mount)) if found != Path::new("/") => Err(wrong(format!(
@@ -141,6 +138,15 @@ fn check_point(point: &Path) -> Result<PathBuf, MountError> {
             mount.source.display()
         ))),
         _ => Ok(found),
+    }
+}
+
+/// Why a mount point cannot be looked at.
+fn unusable(error: &io::Error) -> String {
+    if error.raw_os_error() == Some(ENOTCONN) {
+        "a mount whose process has ended; run 'f2fs umount' on it".to_owned()
+    } else {
+        format!("mount point: {error}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::attr::timestamp;
+use crate::files::Durable;
 use f2fs::{Fallocate, NewNode, Privileges, RenameMode, SetXattr};
 use fuser::{Errno, RenameFlags, Request, TimeOrNow};
 use std::ffi::OsStr;
@@ -93,6 +94,19 @@ pub(crate) fn set_xattr_mode(flags: i32) -> Answer<SetXattr> {
 pub(crate) fn asks_for_writing(flags: i32) -> bool {
     const O_ACCMODE: i32 = 0o3;
     flags & O_ACCMODE != 0
+}
+
+/// What flags of open(2) want to be durable when a write returns.
+pub(crate) fn durable(flags: i32) -> Durable {
+    const O_DSYNC: i32 = 0o10_000;
+    const O_SYNC: i32 = 0o4_010_000;
+    if flags & O_SYNC == O_SYNC {
+        Durable::All
+    } else if flags & O_DSYNC != 0 {
+        Durable::Data
+    } else {
+        Durable::Later
+    }
 }
 
 /// Whether flags of open(2) let a file only grow.

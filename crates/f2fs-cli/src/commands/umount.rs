@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Unmount a volume, and wait until its last checkpoint is written.
 ///
-/// Works on a mount whose process was killed, too: the volume then is what its last checkpoint says.
+/// Works on a mount whose process was killed, too: the next mount finds its last checkpoint and what was fsynced.
 #[derive(Debug, Args)]
 pub(crate) struct Umount {
     /// The directory it is mounted on

@@ -17,7 +17,7 @@ pub(super) enum Reason {
     NewVolume,
     /// The file has several names, or its inode does not tell which one is its only one.
     Links,
-    /// Something of the file changed that its direct nodes do not tell.
+    /// Something of the file changed that its direct nodes do not tell, or it is new and compressed.
     Unfit,
     /// Recovery would find no room, or there is none for the nodes.
     Room,
@@ -52,7 +52,8 @@ pub(super) fn reason(
     if block.links() != 1 || block.advise().contains(Advise::LOST_PINO) {
         return Ok(Some(Reason::Links));
     }
-    if tree.is_unfit(fs) {
+    // The kernel's recovery makes a new inode without its attributes of compression, refuses it, and gives up.
+    if tree.is_unfit(fs) || (is_unnamed && block.is_compressed()) {
         return Ok(Some(Reason::Unfit));
     }
     if !fs.meta.space.has_room_for_roll_forward() {

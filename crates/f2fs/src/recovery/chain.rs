@@ -47,12 +47,33 @@ pub(super) struct Chain {
     pub(super) nodes: Vec<ChainNode>,
     /// The block at which it ends, if it lies in MAIN.
     pub(super) end: Option<BlockAddr>,
+    is_unread: bool,
 }
 
 impl Chain {
+    /// Whether nothing is known of it but where it begins.
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
     /// Whether an fsync is part of it.
     pub(super) fn has_marks(&self) -> bool {
         self.nodes.iter().any(|node| node.fsync)
+    }
+}
+
+/// The block where the chain begins.
+fn start(meta: &Metadata) -> BlockAddr {
+    let log = meta.checkpoint_info().curseg(CursegType::WarmNode);
+    BlockAddr::new(meta.geometry.segment_start(log.segno).get() + u32::from(log.blkoff))
+}
+
+/// A chain of which nothing is known but where it begins.
+pub(super) fn unread(meta: &Metadata) -> Chain {
+    Chain {
+        nodes: Vec::new(),
+        end: Some(start(meta)),
+        is_unread: true,
     }
 }
 
@@ -62,8 +83,7 @@ impl Chain {
 /// `Inconsistent` if it runs in a circle; the device's.
 pub(super) fn read(meta: &Metadata) -> Result<Chain> {
     let checkpoint = meta.checkpoint_info();
-    let log = checkpoint.curseg(CursegType::WarmNode);
-    let mut at = meta.geometry.segment_start(log.segno).get() + u32::from(log.blkoff);
+    let mut at = start(meta).get();
     let mut reader = ChainReader::new(meta);
     let mut nodes: Vec<ChainNode> = Vec::new();
     // A mark that follows in growing steps meets every circle (Brent).
@@ -92,7 +112,11 @@ pub(super) fn read(meta: &Metadata) -> Result<Chain> {
         }
     }
     let end = meta.geometry.main_addr(at).ok();
-    Ok(Chain { nodes, end })
+    Ok(Chain {
+        nodes,
+        end,
+        is_unread: false,
+    })
 }
 
 /// Whether a node with this version was written after the checkpoint.

@@ -68,23 +68,31 @@ struct Recovery<'a> {
 /// # Errors
 /// What is wrong with the chain. The volume in memory is half recovered then and must be given up.
 pub(crate) fn roll_forward(fs: &Arc<Fs>) -> Result<()> {
-    let chain = chain::read(&fs.meta).map_err(refusal)?;
-    let is_needed = chain.has_marks();
+    let chain = match chain::read(&fs.meta) {
+        // Even one that cannot be followed.
+        Err(Error::Inconsistent(_)) if gives_up(fs) => chain::unread(&fs.meta),
+        chain => chain.map_err(refusal)?,
+    };
     match fs.options.roll_forward {
-        RollForward::Replay if is_needed => return replay(fs, &chain).map_err(refusal),
-        RollForward::Ignore if is_needed && !fs.options.read_only => {
-            let reason = "the volume holds fsynced data that is not to be recovered";
+        RollForward::Replay if chain.has_marks() => return replay(fs, &chain).map_err(refusal),
+        RollForward::Ignore if chain.has_marks() && !fs.options.read_only => {
+            let reason = "fsynced data that is not to be recovered would be lost; open the volume for reading";
             return Err(Error::ReadOnly(reason.to_owned()));
         }
         _ if fs.options.read_only => return Ok(()),
-        _ => {}
+        _ => leave_alone(fs, &chain),
     }
-    leave_alone(fs, &chain);
-    if is_needed {
+    if gives_up(fs) && (chain.has_marks() || chain.is_unread()) {
+        tracing::warn!("what was fsynced after the last checkpoint is given up");
         drop(fs.start_op());
         fs.write_checkpoint(CheckpointReason::Sync)?;
     }
     Ok(())
+}
+
+/// Whether what was fsynced is to be given up.
+fn gives_up(fs: &Fs) -> bool {
+    fs.options.roll_forward == RollForward::Discard && !fs.options.read_only
 }
 
 /// Says what is wrong with the chain, and what is still there. Errors of the system stay as they are.
@@ -97,7 +105,7 @@ fn refusal(error: Error) -> Error {
     }
     Error::ReadOnly(format!(
         "what was fsynced after the last checkpoint cannot be recovered: {error}; read-only, the volume opens as that \
-         checkpoint has it"
+         checkpoint has it; the mount option discard_fsynced gives the rest up"
     ))
 }
 

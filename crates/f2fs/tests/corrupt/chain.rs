@@ -104,6 +104,24 @@ fn chains_that_loop() {
     refused("without a mark", &unmarked, "returns");
 }
 
+/// The way out: a volume whose chain cannot even be followed.
+#[test]
+fn a_chain_that_loops_can_be_given_up() {
+    let image = base();
+    let first = start(&image);
+    chain(
+        &image,
+        &[link(ino("/plain"), footer(move |f| f.next_blkaddr = first))],
+    );
+    let options = f2fs::VolumeOptions {
+        roll_forward: f2fs::RollForward::Discard,
+        ..crate::base::options()
+    };
+    drop(f2fs::Volume::open_device(Arc::clone(&image) as _, &options).unwrap());
+    let seen = walk(&open(&image, false).unwrap());
+    assert!(seen.errors.is_empty() && seen.contents == *expected());
+}
+
 #[test]
 fn chains_that_are_none() {
     let outside = |to: u32| footer(move |f| f.next_blkaddr = to);

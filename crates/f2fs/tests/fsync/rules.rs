@@ -126,6 +126,13 @@ fn strict_mode_minds_all_names_of_the_directory() {
 #[test]
 fn compressed_files_need_one_where_clusters_change_their_form() {
     let lab = Lab::new();
+    // New ones always: the kernel's recovery would refuse them, and all that follows.
+    assert_checkpoints(&lab, 1, "/c/small", |_| {
+        drop(lab.write("/c/small", 0, 10, 1));
+    });
+    assert_checkpoints(&lab, 0, "/c/small", |_| {
+        drop(lab.write("/c/small", 10, 10, 1));
+    });
     // Four clusters of 16 KiB.
     assert_checkpoints(&lab, 1, "/c/f", |_| drop(lab.write("/c/f", 0, 65_536, 1)));
     // Appended to: raw until the cluster is whole.

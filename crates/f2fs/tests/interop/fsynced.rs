@@ -236,3 +236,29 @@ fn the_kernel_recovers_our_fsyncs_on_a_volume_with_quotas() {
     let features = "extra_attr,inode_checksum,compression,quota,project_quota,inode_crtime,flexible_inline_xattr";
     run(tools::mkfs(&["-O", features], 160 * MIB));
 }
+
+/// New files that inherit compression, before and after they have a compressed cluster, next to others: the kernel must
+/// not meet one that it refuses, for it would give up all that was fsynced.
+#[test]
+fn the_kernel_recovers_what_is_beside_new_compressed_files() {
+    let image = tools::blank(128 * MIB);
+    let format = FormatOptions::new(128 * MIB);
+    drop(Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap());
+    let mut cuts = Cuts::new(image, &VolumeOptions::default());
+    for (n, len) in [0, 10, 5000, 16_384, 100_000].into_iter().enumerate() {
+        cuts.write("/d/log", n as u64 * 4096, n, 4096)
+            .sync_all()
+            .unwrap();
+        let path = format!("/c/{n}");
+        let file = cuts.write(&path, 0, n, len);
+        file.sync_all().unwrap();
+        cuts.write("/d/log", n as u64 * 4096 + 100, n, 4096)
+            .sync_all()
+            .unwrap();
+        file.write_all_at(len as u64, &POOL[..700]).unwrap();
+        file.sync_all().unwrap();
+        let what = format!("compressed, {len} bytes");
+        cuts.left.push((what, copy_of(cuts.image.path())));
+    }
+    cuts.compare();
+}
