@@ -28,6 +28,9 @@ pub(crate) fn with_options<T>(
         ..options.clone()
     };
     let volume = Volume::open(image, &options).map_err(|error| cannot_open(image, &error))?;
+    if let Some(error) = volume.unrecovered() {
+        crate::errors::complain(format_args!("f2fs: {}: {error}", shown(image)));
+    }
     let result = command(&volume);
     if let Some(format) = engine.stats {
         stats::print(format, &volume.stats());

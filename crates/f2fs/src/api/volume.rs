@@ -43,6 +43,8 @@ pub struct Volume {
     pub(super) fs: Arc<Fs>,
     /// How it ended, once it has.
     ended: Mutex<Option<Result<()>>>,
+    /// Why what was fsynced after the last checkpoint is not shown.
+    unrecovered: Option<Error>,
 }
 
 /// What [`Volume::mknod`] makes.
@@ -133,7 +135,9 @@ impl Volume {
             Err(error) if options.read_only => {
                 tracing::warn!(%error, "fsynced data cannot be recovered; this is the last checkpoint");
                 drop(volume);
-                Self::load(device, &options)
+                let mut last = Self::load(device, &options)?;
+                last.unrecovered = Some(error);
+                Ok(last)
             }
             Err(error) => Err(error),
         }
@@ -152,6 +156,7 @@ impl Volume {
         let volume = Self {
             fs,
             ended: Mutex::new(locks::ENDING, Some(Ok(()))),
+            unrecovered: None,
         };
         path::root(&volume.fs)?.inode.check_dir()?;
         Ok(volume)
@@ -547,6 +552,12 @@ impl Volume {
     /// Compression of files that are marked for it without saying how.
     pub fn compress_defaults(&self) -> CompressDefaults {
         self.fs.options.compress
+    }
+
+    /// Why what was fsynced after the last checkpoint is not shown, on a volume opened for reading: it cannot be
+    /// recovered. `None` if it is shown, or there is nothing, or nobody asked for it.
+    pub fn unrecovered(&self) -> Option<&Error> {
+        self.unrecovered.as_ref()
     }
 
     /// The engine below, for its own tests.

@@ -78,6 +78,9 @@ fn refused(name: &str, links: &[Link<'_>], reason: &str) {
         |i| chain(i, links),
         |e| matches!(e, Error::ReadOnly(_)),
     );
+    let reader = open(&image, true).unwrap();
+    let told = reader.unrecovered().unwrap().to_string();
+    assert!(told.contains(reason), "{name}: {told}");
 }
 
 #[test]
