@@ -361,15 +361,12 @@ impl Filesystem for F2fsFilesystem {
             let is_cached = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
             let _limits =
                 (is_cached && open.file.metadata().uid() != 0).then(|| self.volume.enforce_quota());
-            let written = open.file.write_at(offset, data).map_err(|e| errno(&e))?;
             let by_user = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+            // First, as in Linux: a write that is durable at once takes this with it.
             open.file
                 .kill_privileges(killed(by_user))
-                .map_err(|e| errno(&e))?;
-            if self.options.direct_io {
-                open.settle().map_err(|e| errno(&e))?;
-            }
-            Ok(written)
+                .and_then(|()| open.file.write_at(offset, data))
+                .map_err(|e| errno(&e))
         });
         match written {
             Ok(n) => reply.written(n as u32),
@@ -636,12 +633,10 @@ impl Filesystem for F2fsFilesystem {
     ) {
         let copied = self.serve_for(req, "copy_file_range", || {
             let (from, to) = (self.files.get(fh_in)?, self.files.get(fh_out)?);
-            let copied = copy(&from.file, offset_in, &to.file, offset_out, len)?;
             to.file
                 .kill_privileges(killed(req.uid() != 0))
-                .and_then(|()| to.settle())
                 .map_err(|e| errno(&e))?;
-            Ok(copied)
+            copy(&from.file, offset_in, &to.file, offset_out, len)
         });
         match copied {
             Ok(n) => reply.written(n),

@@ -14,28 +14,6 @@ pub(crate) struct OpenFile {
     pub(crate) ino: u32,
     /// Whether it was opened for writing.
     pub(crate) writes: bool,
-    /// Whether what is written through it is to be durable at once.
-    pub(crate) durable: Durable,
-}
-
-impl OpenFile {
-    /// Makes durable what was just written, if it is to be.
-    pub(crate) fn settle(&self) -> f2fs::Result<()> {
-        match self.durable {
-            Durable::Later => Ok(()),
-            Durable::Data => self.file.sync_data(),
-            Durable::All => self.file.sync_all(),
-        }
-    }
-}
-
-/// What of a file is durable when a write returns (`O_DSYNC`, `O_SYNC`). The kernel asks for it with an fsync after
-/// each write, but not where it keeps no pages, nor after `copy_file_range`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durable {
-    Later,
-    Data,
-    All,
 }
 
 /// Open files, by handle.

@@ -8,8 +8,8 @@ use crate::attr::errno;
 use crate::files::{Files, OpenFile};
 use crate::nodes::Nodes;
 use crate::options::MountOptions;
-use crate::words::{appends, asks_for_writing, durable, killed};
-use f2fs::{File, InodeFlags, NewNode, Node, OpenOptions, Volume};
+use crate::words::{appends, asks_for_writing, killed, open_options};
+use f2fs::{File, InodeFlags, NewNode, Node, Volume};
 use fuser::{Errno, FileHandle, FopenFlags, INodeNo, Notifier, Request};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -114,13 +114,11 @@ impl F2fsFilesystem {
         if writes && is_append_only && !appends(flags) {
             return Err(Errno::EPERM);
         }
-        let options = OpenOptions::new().read(true).write(writes);
-        let file = node.open(&options).map_err(|e| errno(&e))?;
+        let file = node.open(&open_options(flags)).map_err(|e| errno(&e))?;
         Ok(self.files.add(OpenFile {
             file,
             ino: node.ino(),
             writes,
-            durable: durable(flags),
         }))
     }
 

@@ -2,8 +2,7 @@
 
 use crate::answer::Answer;
 use crate::attr::timestamp;
-use crate::files::Durable;
-use f2fs::{Fallocate, NewNode, Privileges, RenameMode, SetXattr};
+use f2fs::{Fallocate, NewNode, OpenOptions, Privileges, RenameMode, SetXattr};
 use fuser::{Errno, RenameFlags, Request, TimeOrNow};
 use std::ffi::OsStr;
 use std::time::SystemTime;
@@ -96,16 +95,16 @@ pub(crate) fn asks_for_writing(flags: i32) -> bool {
     flags & O_ACCMODE != 0
 }
 
-/// What flags of open(2) want to be durable when a write returns.
-pub(crate) fn durable(flags: i32) -> Durable {
+/// How a file is opened. With `O_SYNC` and `O_DSYNC` the engine makes each write durable: the kernel asks for it with an
+/// fsync, too, which finds nothing to do then, but not with `direct_io`, nor after `copy_file_range`.
+pub(crate) fn open_options(flags: i32) -> OpenOptions {
     const O_DSYNC: i32 = 0o10_000;
     const O_SYNC: i32 = 0o4_010_000;
+    let options = OpenOptions::new().read(true).write(asks_for_writing(flags));
     if flags & O_SYNC == O_SYNC {
-        Durable::All
-    } else if flags & O_DSYNC != 0 {
-        Durable::Data
+        options.sync(true)
     } else {
-        Durable::Later
+        options.data_sync(flags & O_DSYNC != 0)
     }
 }
 

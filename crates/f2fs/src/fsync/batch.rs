@@ -72,7 +72,7 @@ impl<'a> Batch<'a> {
         }
         fs.fsyncs.note_nodes(blocks.len());
         if fs.options.fsync_mode == FsyncMode::NoBarrier {
-            write_all(fs, blocks.iter().map(|(addr, block)| (*addr, block)))?;
+            MetaBatch::write_all(&fs.meta.device, blocks.iter().map(as_pair))?;
         } else {
             write_in_order(fs, &blocks)?;
         }
@@ -87,13 +87,8 @@ impl<'a> Batch<'a> {
 fn write_in_order(fs: &Fs, blocks: &[(BlockAddr, Box<Block>)]) -> Result<()> {
     let device = &fs.meta.device;
     let unsealed: Vec<Box<Block>> = blocks.iter().map(|(_, block)| unsealed(block)).collect();
-    write_all(
-        fs,
-        blocks
-            .iter()
-            .zip(&unsealed)
-            .map(|((addr, _), block)| (*addr, block)),
-    )?;
+    let addrs = blocks.iter().map(|(addr, _)| *addr);
+    MetaBatch::write_all(device, addrs.zip(unsealed.iter().map(|block| &**block)))?;
     device.flush()?;
     let mut marked = blocks
         .iter()
@@ -103,10 +98,14 @@ fn write_in_order(fs: &Fs, blocks: &[(BlockAddr, Box<Block>)]) -> Result<()> {
         (Some((addr, block)), None) => device.write_meta_durable(*addr, &block[..]),
         (Some(first), Some(second)) => {
             let all = [first, second].into_iter().chain(marked);
-            write_all(fs, all.map(|(addr, block)| (*addr, block)))?;
+            MetaBatch::write_all(device, all.map(as_pair))?;
             device.flush()
         }
     }
+}
+
+fn as_pair((addr, block): &(BlockAddr, Box<Block>)) -> (BlockAddr, &Block) {
+    (*addr, block)
 }
 
 /// A marked node as it is before it belongs to the chain; any other as it is.
@@ -119,12 +118,4 @@ fn unsealed(block: &Block) -> Box<Block> {
         footer.write(&mut block);
     }
     block
-}
-
-fn write_all<'a>(fs: &Fs, blocks: impl Iterator<Item = (BlockAddr, &'a Box<Block>)>) -> Result<()> {
-    let mut batch = MetaBatch::new(&fs.meta.device);
-    for (addr, block) in blocks {
-        batch.push(addr, block)?;
-    }
-    batch.finish()
 }

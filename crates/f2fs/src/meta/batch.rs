@@ -26,6 +26,18 @@ impl<'a> MetaBatch<'a> {
         }
     }
 
+    /// Writes blocks; those that follow one another go in one transfer.
+    pub(crate) fn write_all<'b>(
+        device: &'a Device,
+        blocks: impl IntoIterator<Item = (BlockAddr, &'b Block)>,
+    ) -> Result<()> {
+        let mut batch = Self::new(device);
+        for (addr, block) in blocks {
+            batch.push(addr, block)?;
+        }
+        batch.finish()
+    }
+
     /// Adds a block.
     ///
     /// # Errors

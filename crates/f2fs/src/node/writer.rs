@@ -142,11 +142,10 @@ impl<'a> NodeWriter<'a> {
         let fs = self.fs;
         let mut blocks = self.into_blocks();
         blocks.sort_by_key(|(addr, _)| *addr);
-        let mut batch = MetaBatch::new(&fs.meta.device);
-        for (addr, block) in &blocks {
-            batch.push(*addr, block)?;
-        }
-        batch.finish()
+        MetaBatch::write_all(
+            &fs.meta.device,
+            blocks.iter().map(|(addr, block)| (*addr, &**block)),
+        )
     }
 
     /// Gives the blocks to a caller who writes all of them.
