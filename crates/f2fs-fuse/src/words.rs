@@ -95,8 +95,8 @@ pub(crate) fn asks_for_writing(flags: i32) -> bool {
     flags & O_ACCMODE != 0
 }
 
-/// How a file is opened. With `O_SYNC` and `O_DSYNC` the engine makes each write durable: the kernel asks for it with an
-/// fsync, too, which finds nothing to do then, but not with `direct_io`, nor after `copy_file_range`.
+/// How a file is opened. With `O_SYNC` and `O_DSYNC` the engine makes each write durable: the kernel asks for it with
+/// an fsync, too, which finds nothing to do then, but not with `direct_io`, nor after `copy_file_range`.
 pub(crate) fn open_options(flags: i32) -> OpenOptions {
     const O_DSYNC: i32 = 0o10_000;
     const O_SYNC: i32 = 0o4_010_000;
