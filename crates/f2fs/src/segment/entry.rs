@@ -33,10 +33,12 @@ pub(super) enum Class {
     Full,
     /// A log is open in it.
     Open,
+    /// Kept from all logs for a while: its blocks are being moved, or discarded.
+    Held,
 }
 
 impl Class {
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 6;
 }
 
 /// A segment.
@@ -44,6 +46,8 @@ impl Class {
 pub(super) struct Segment {
     pub(super) kind: CursegType,
     pub(super) is_open: bool,
+    /// No log may open it.
+    pub(super) is_held: bool,
     /// Changed since the last checkpoint.
     pub(super) is_dirty: bool,
     valid: u16,
@@ -58,6 +62,7 @@ impl Segment {
         let mut segment = Self {
             kind: entry.kind,
             is_open: false,
+            is_held: false,
             is_dirty: false,
             valid: entry.valid_blocks,
             busy: entry.valid_blocks,
@@ -86,11 +91,12 @@ impl Segment {
     }
 
     pub(super) fn class(&self) -> Class {
-        match (self.is_open, self.valid, self.busy) {
-            (true, ..) => Class::Open,
-            (false, _, 0) => Class::Free,
-            (false, 0, _) => Class::Prefree,
-            (false, _, SEGMENT_BLOCKS) => Class::Full,
+        match (self.valid, self.busy) {
+            _ if self.is_open => Class::Open,
+            _ if self.is_held => Class::Held,
+            (_, 0) => Class::Free,
+            (0, _) => Class::Prefree,
+            (_, SEGMENT_BLOCKS) => Class::Full,
             _ => Class::Partial,
         }
     }

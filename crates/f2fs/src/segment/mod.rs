@@ -11,6 +11,7 @@
 //! | [`choose`] | which segment a log opens next |
 //! | [`curseg`] | an open log |
 //! | [`alloc`] | taking blocks |
+//! | [`hold`] | segments that no log may open for a while |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
 //! | [`recover`] | blocks found behind the last checkpoint |
 //!
@@ -28,6 +29,7 @@ mod bit_set;
 mod choose;
 mod curseg;
 mod entry;
+mod hold;
 mod load;
 mod recover;
 mod sit_flush;
@@ -205,8 +207,7 @@ impl Segments {
 
     /// Segments without valid blocks that no log has open, as a checkpoint counts them.
     pub(crate) fn free_segment_count(&self) -> u32 {
-        let table = self.table.lock();
-        table.count(Class::Free) + table.count(Class::Prefree)
+        self.table.lock().empty_segments()
     }
 
     /// Where a log stands, and the summary of its segment.

@@ -30,6 +30,8 @@ pub(super) struct Table {
     valid_blocks: u64,
     busy_blocks: u64,
     dirty: Vec<SegmentNo>,
+    /// Segments that no log may open now; few.
+    held: Vec<SegmentNo>,
     /// Segments in the SIT journal of the last checkpoint.
     pub(super) journal: Vec<SegmentNo>,
     /// Which copy of each SIT block is current.
@@ -56,6 +58,7 @@ impl Table {
             valid_blocks: 0,
             busy_blocks: 0,
             dirty: Vec::new(),
+            held: Vec::new(),
             journal: Vec::new(),
             bitmap: Vec::new(),
         };
@@ -120,6 +123,30 @@ impl Table {
     /// No log is open in a segment any more.
     pub(super) fn close(&mut self, segno: SegmentNo) {
         self.update(segno, |segment| segment.is_open = false);
+    }
+
+    /// Keeps all logs out of a segment; false if one is open in it, or it is kept already.
+    pub(super) fn hold(&mut self, segno: SegmentNo) -> bool {
+        let segment = self.get(segno);
+        if segment.is_open || segment.is_held {
+            return false;
+        }
+        self.update(segno, |segment| segment.is_held = true);
+        self.held.push(segno);
+        true
+    }
+
+    /// Ends [`Table::hold`].
+    pub(super) fn let_go(&mut self, segno: SegmentNo) {
+        self.held.retain(|held| *held != segno);
+        self.update(segno, |segment| segment.is_held = false);
+    }
+
+    /// Segments without valid blocks that no log has open, as a checkpoint counts them.
+    pub(super) fn empty_segments(&self) -> u32 {
+        let is_empty = |segno: &&SegmentNo| self.get(**segno).valid() == 0;
+        let held = self.held.iter().filter(is_empty).count() as u32;
+        self.count(Class::Free) + self.count(Class::Prefree) + held
     }
 
     /// Makes `count` writable blocks of a segment valid, at the time `now`.
@@ -212,7 +239,7 @@ impl Table {
                 }
             }
             Class::Partial => self.partial[usize::from(kind.is_node())].insert(segno),
-            Class::Prefree | Class::Full | Class::Open => {}
+            Class::Prefree | Class::Full | Class::Open | Class::Held => {}
         }
     }
 
@@ -230,7 +257,7 @@ impl Table {
                 *used += 1;
             }
             Class::Partial => self.partial[usize::from(kind.is_node())].remove(segno),
-            Class::Prefree | Class::Full | Class::Open => {}
+            Class::Prefree | Class::Full | Class::Open | Class::Held => {}
         }
     }
 }
