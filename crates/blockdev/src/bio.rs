@@ -122,6 +122,18 @@ impl Bio {
         self.len() == 0
     }
 
+    /// Calls `first` when the transfer has ended, before its owner is told.
+    #[must_use]
+    pub fn before_done(mut self, first: impl FnOnce() + Send + 'static) -> Self {
+        if let Some(done) = self.done.take() {
+            self.done = Some(Box::new(move |result| {
+                first();
+                done(result);
+            }));
+        }
+        self
+    }
+
     /// Does the transfer at once, by a device's own reading and writing, and completes it.
     pub fn transfer(mut self, device: &(impl BlockDevice + ?Sized)) {
         let result = match self.op {

@@ -12,6 +12,7 @@
 //! The reason of the stop is a leaf. No lock is held during a transfer.
 
 use crate::error::{Error, Result};
+use crate::reads::Reads;
 use blockdev::{Bio, BioOp, BlockDevice, DeviceError, DeviceOp};
 use f2fs_format::{BLOCK_BITS, BLOCK_SIZE, Block, BlockAddr};
 use runtime::sync::{Mutex, Rank};
@@ -65,6 +66,7 @@ impl Counters {
 pub(crate) struct Device {
     inner: Arc<dyn BlockDevice>,
     counters: Counters,
+    reads: Arc<Reads>,
     is_stopped: AtomicBool,
     reason: Mutex<Option<String>>,
 }
@@ -75,6 +77,7 @@ impl Device {
         Self {
             inner,
             counters: Counters::default(),
+            reads: Arc::default(),
             is_stopped: AtomicBool::new(false),
             reason: Mutex::new(Rank::LEAF, None),
         }
@@ -137,12 +140,21 @@ impl Device {
         self.latch(result)
     }
 
+    /// The reads of file data under way. Each transfer is one; a caller that looks up places first begins its own.
+    pub(crate) fn reads(&self) -> &Arc<Reads> {
+        &self.reads
+    }
+
     /// Starts a transfer of file data; the bio's positions are in bytes. A write on a stopped
     /// volume completes with an error.
-    pub(crate) fn submit(&self, bio: Bio) {
+    pub(crate) fn submit(&self, mut bio: Bio) {
         let bytes = bio.len();
         match bio.op() {
-            BioOp::Read => self.counters.read(bytes),
+            BioOp::Read => {
+                self.counters.read(bytes);
+                let scope = self.reads.begin();
+                bio = bio.before_done(move || drop(scope));
+            }
             BioOp::Write => {
                 if let Some(reason) = self.stopped() {
                     let stopped = std::io::Error::other(format!("volume stopped: {reason}"));

@@ -8,6 +8,7 @@
 use crate::data::codecs::Codecs;
 use crate::error::{Error, Result};
 use crate::fsync::{FsyncQueue, VacatedNames};
+use crate::gc::Cleaning;
 use crate::inode::{Inode, InodeCache};
 use crate::locks;
 use crate::meta::Metadata;
@@ -94,6 +95,7 @@ pub(crate) struct Fs {
     /// Whether the last checkpoint was not the one of a clean end.
     pub(crate) needs_umount: AtomicBool,
     pub(crate) checkpoint: Mutex<()>,
+    pub(crate) cleaning: Cleaning,
     /// Grows when a checkpoint has stopped all operations, before it looks at anything.
     pub(crate) frozen: AtomicU64,
     /// [`Fs::frozen`] as the last successful checkpoint found it.
@@ -126,6 +128,7 @@ impl Fs {
             changed: AtomicBool::new(false),
             needs_umount: AtomicBool::new(false),
             checkpoint: Mutex::new(locks::CHECKPOINT, ()),
+            cleaning: Cleaning::default(),
             frozen: AtomicU64::new(0),
             checkpointed: AtomicU64::new(0),
             epoch: AtomicU64::new(FIRST_EPOCH),
@@ -194,6 +197,7 @@ impl Fs {
         self.vacated.clear();
         self.fsyncs.start_chain();
         self.meta.space.start_epoch();
+        self.cleaning.retired.release(self);
     }
 
     pub(crate) fn now(&self) -> Timestamp {

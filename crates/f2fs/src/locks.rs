@@ -5,12 +5,14 @@
 //! | [`ENDING`] | closing the volume | the last checkpoint |
 //! | [`RENAME`] | one at a time | a rename between directories |
 //! | [`INODE`] | an inode's operations, directory before child, else ascending ino | one operation |
+//! | [`GC`] | one cleaner at a time | the moves of a round |
 //! | [`CHECKPOINT`] | one checkpoint at a time | a whole checkpoint |
 //! | [`OP`] | changes of metadata (shared), a checkpoint (exclusive) | one change, or one batch of writeback |
 //! | [`pagecache::FOLIO_RANK`] | a data folio, ascending | filling, copying, picking |
 //! | [`TREE`] | an inode's block and all nodes below it | one lookup or change of addresses |
 //! | [`NAT`] | node addresses and free nids | one lookup or change; reads NAT blocks |
 //! | [`CURSEG`] | the open log of one temperature | one allocation |
+//! | [`RETIRED`] | segments that were cleaned | a look through them |
 //! | [`SIT`] | valid maps, free segments, dirty summaries | one change |
 //! | [`QUOTA`] | usage and limits of all owners | one change |
 //! | leaf | counters, lists, cache index | a few instructions |
@@ -23,6 +25,8 @@ pub(crate) const ENDING: Rank = Rank::new(5, "ending");
 pub(crate) const RENAME: Rank = Rank::new(10, "rename");
 /// An inode's operations.
 pub(crate) const INODE: Rank = Rank::nesting(20, "inode");
+/// One cleaner at a time.
+pub(crate) const GC: Rank = Rank::new(25, "gc");
 /// One checkpoint at a time.
 pub(crate) const CHECKPOINT: Rank = Rank::new(30, "checkpoint");
 /// Metadata changes (shared) against the checkpoint (exclusive).
@@ -33,6 +37,8 @@ pub(crate) const TREE: Rank = Rank::nesting(60, "inode tree");
 pub(crate) const NAT: Rank = Rank::new(80, "nat");
 /// The open log of one temperature.
 pub(crate) const CURSEG: Rank = Rank::new(90, "curseg");
+/// Segments that were cleaned and wait for their readers.
+pub(crate) const RETIRED: Rank = Rank::new(95, "retired");
 /// The segment information table.
 pub(crate) const SIT: Rank = Rank::new(100, "sit");
 /// Usage and limits of users, groups and projects.

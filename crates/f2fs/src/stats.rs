@@ -49,6 +49,10 @@ counters! {
     checkpoints,
     /// Node blocks written.
     node_blocks_written,
+    /// Segments that the cleaner emptied.
+    segments_cleaned,
+    /// Blocks of data, and nodes, that it moved.
+    blocks_moved,
 }
 
 pub(crate) fn add(counter: &AtomicU64, n: u64) {

@@ -8,6 +8,7 @@ use crate::checkpoint::CheckpointReason;
 use crate::data::flush::{flush_pages, flush_pages_in_op};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
+use crate::gc;
 use crate::node::NodeWriter;
 use crate::stats;
 use runtime::sync::MutexGuard;
@@ -40,7 +41,27 @@ impl Fs {
         {
             self.write_checkpoint(CheckpointReason::Sync)?;
         }
+        let data = blocks.min(CLEANED_FOR);
+        if !self.fits(data) {
+            self.cleaning.retired.release(self);
+            // Whether it helps shows when the room is taken.
+            gc::clean_for(self, data)?;
+        }
         Ok(())
+    }
+
+    /// Whether `data` blocks can be written beside what is dirty, and everything can be removed afterwards.
+    pub(crate) fn fits(&self, data: u64) -> bool {
+        self.meta.segments.has_room(data, self.dirty_bound())
+            && self.has_checkpoint_room(REMOVAL_BLOCKS)
+    }
+
+    /// Whether the cleaner can move `data` blocks and make `nodes` nodes dirty.
+    pub(crate) fn fits_cleaning(&self, data: u64, nodes: u64) -> bool {
+        let data = data + self.dirty_entry_blocks();
+        self.meta
+            .segments
+            .has_cleaning_room(data, nodes + self.dirty_bound())
     }
 
     /// Whether a checkpoint could be written now if so many blocks more were dirty: of nodes, or of directories.
@@ -76,15 +97,12 @@ impl Fs {
     /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
     /// left, and some stay for removing, which always goes on. Only operations that add blocks ask.
     pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
-        let data = blocks + self.cache.dirty_blocks() as u64;
-        if self.meta.segments.has_room(data, self.dirty_bound())
-            && self.has_checkpoint_room(REMOVAL_BLOCKS)
-        {
+        if self.fits(blocks + self.cache.dirty_blocks() as u64) {
             return Ok(());
         }
         self.flush_data()?;
         self.write_checkpoint(CheckpointReason::Sync)?;
-        if self.meta.segments.has_room(blocks, 0) && self.has_checkpoint_room(REMOVAL_BLOCKS) {
+        if self.fits(blocks) || gc::clean_for(self, blocks)? {
             Ok(())
         } else {
             Err(Error::NoSpace)
@@ -232,6 +250,8 @@ impl Fs {
 const OPERATION_BLOCKS: u64 = 256;
 /// Dirty nodes that wait for a checkpoint, at most: 64 MiB of memory.
 const DIRTY_NODES_MAX: u64 = 16 * 1024;
+/// Blocks of data that are cleaned for at a time, before they are written.
+const CLEANED_FOR: u64 = 1024;
 /// Blocks that are kept for operations that remove.
 const REMOVAL_BLOCKS: u64 = 1024;
 

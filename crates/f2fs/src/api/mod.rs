@@ -8,6 +8,7 @@ pub(crate) mod node;
 pub(crate) mod open_options;
 mod quota;
 pub(crate) mod report;
+mod space;
 pub(crate) mod volume;
 
 use std::path::Path;

@@ -6,7 +6,7 @@ use super::file::File;
 use super::metadata::Metadata;
 use super::node::Node;
 use super::open_options::{CompressChoice, OpenOptions};
-use super::report::{StatFs, VolumeInfo};
+use super::report::VolumeInfo;
 use crate::device::Device;
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
@@ -564,11 +564,6 @@ impl Volume {
     #[cfg(test)]
     pub(crate) fn fs(&self) -> &Arc<Fs> {
         &self.fs
-    }
-
-    /// Space now.
-    pub fn statfs(&self) -> StatFs {
-        StatFs::of(&self.fs.meta)
     }
 
     /// Superblock, checkpoint and logs.

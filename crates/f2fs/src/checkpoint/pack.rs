@@ -109,6 +109,9 @@ impl Metadata {
         if self.quota_damaged.load(Ordering::Relaxed) {
             next.flags |= CpFlags::QUOTA_NEED_FSCK;
         }
+        if self.needs_fsck.load(Ordering::Relaxed) {
+            next.flags |= CpFlags::FSCK;
+        }
         next
     }
 }

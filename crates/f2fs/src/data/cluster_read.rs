@@ -157,7 +157,7 @@ fn submit_group(ops: &DataOps<'_>, decode: &Decode, clusters: Vec<Cluster>) -> R
 }
 
 /// Runs of blocks that lie together on the device: start, and which of the blocks.
-pub(super) fn device_runs(blocks: &[BlockAddr]) -> Vec<(BlockAddr, Range<usize>)> {
+pub(crate) fn device_runs(blocks: &[BlockAddr]) -> Vec<(BlockAddr, Range<usize>)> {
     let mut runs: Vec<(BlockAddr, Range<usize>)> = Vec::new();
     for (i, &block) in blocks.iter().enumerate() {
         match runs.last_mut() {

@@ -185,6 +185,8 @@ pub(crate) fn rewrite(
         let end = (run.end * iomap::BLOCK_SIZE).min(inode.size());
         iomap::rewrite_range(&ops, run.start * iomap::BLOCK_SIZE..end)?;
     }
+    // What the cleaner leaves waits for readers.
+    drop(ops);
     fs.note_dirty(inode);
     flush_pages(fs, inode, blocks)?;
     Ok(at)

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use crate::options::Fill;
+use crate::reads::ReadScope;
 use crate::stats;
 use crate::verity;
 use blockdev::{Bio, DeviceError};
@@ -17,12 +18,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// One inode, as the engine sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct DataOps<'a> {
     pub(crate) fs: &'a Fs,
     pub(crate) inode: &'a Arc<Inode>,
-    /// The caller's OP lock, if it holds it.
+    /// The caller's OP lock, if it holds it: then no block moves.
     pub(crate) op: Option<&'a OpGuard<'a>>,
+    /// Otherwise blocks that were looked up stay as they are while this lives, even if they move.
+    _reads: Option<ReadScope>,
 }
 
 impl<'a> DataOps<'a> {
@@ -32,6 +35,7 @@ impl<'a> DataOps<'a> {
             fs,
             inode,
             op: None,
+            _reads: Some(fs.meta.device.reads().begin()),
         }
     }
 
@@ -41,6 +45,7 @@ impl<'a> DataOps<'a> {
             fs,
             inode,
             op: Some(op),
+            _reads: None,
         }
     }
 

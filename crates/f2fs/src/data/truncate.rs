@@ -80,7 +80,10 @@ pub(crate) fn zero_old_end(
     if old == block_end || new_size <= old {
         return Ok(());
     }
-    let ops = DataOps { fs, inode, op };
+    let ops = op.map_or_else(
+        || DataOps::new(fs, inode),
+        |op| DataOps::with_op(fs, inode, op),
+    );
     if inline::is_inline(&inode.tree.lock()) {
         return Ok(()); // Kept zero by the inline area's own rules.
     }

@@ -556,6 +556,6 @@ pub(super) fn free_old(fs: &Fs, raw: u32) -> Result<()> {
     }
 }
 
-pub(super) fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
+pub(crate) fn addrs_of(run: BlockRun) -> impl Iterator<Item = BlockAddr> {
     (0..run.count).filter_map(move |i| run.start.checked_add(i))
 }

@@ -17,6 +17,12 @@ pub enum Inconsistent {
     DirLoop { ino: Nid },
     #[error("directory {ino} has more than one name")]
     DirNames { ino: Nid },
+    #[error("SSA: block {addr} is said to belong to node {nid}, which does not name it")]
+    SummaryOwner { addr: BlockAddr, nid: Nid },
+    #[error("SSA: node {nid} is said to have blocks of its own")]
+    NoSlots { nid: Nid },
+    #[error("NAT: node {nid} is not one of the inode that it is said to belong to")]
+    NodeNotLinked { nid: Nid },
     #[error("NAT: nid {nid} is referred to but free")]
     NidFree { nid: Nid },
     #[error("NAT: nid {nid} is in use already")]

@@ -61,6 +61,8 @@ pub(crate) struct Metadata {
     pub elapsed: Arc<Elapsed>,
     /// Whether the quota files do not say what is in use: every checkpoint tells `fsck.f2fs` so.
     pub quota_damaged: AtomicBool,
+    /// Whether the cleaner met damage: every checkpoint tells `fsck.f2fs` so.
+    pub needs_fsck: AtomicBool,
     mode: OpenMode,
     last: Mutex<Last>,
     /// [`Last::checkpoint`]'s version as nodes carry it, for readers that cannot wait.

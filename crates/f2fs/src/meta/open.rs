@@ -74,6 +74,7 @@ impl Metadata {
             orphans,
             elapsed,
             quota_damaged: AtomicBool::new(false),
+            needs_fsck: AtomicBool::new(false),
             mode,
             last,
             node_version,

@@ -430,10 +430,18 @@ impl Tree {
         dirty.into_iter().map(|(_, nid)| nid).collect()
     }
 
-    /// The offset of a node that is in memory.
-    pub(crate) fn offset_of(&self, nid: Nid) -> Option<u32> {
-        let node = self.nodes.get(&nid)?;
-        Some(NodeFooter::read(&node.block).offset)
+    /// The offset of a node of this inode, 0 for the inode itself; `None` if it is another's.
+    pub(crate) fn offset_of(&self, fs: &Fs, nid: Nid) -> Result<Option<u32>> {
+        if nid == self.ino {
+            return Ok(Some(0));
+        }
+        if let Some(node) = self.nodes.get(&nid) {
+            return Ok(Some(NodeFooter::read(&node.block).offset));
+        }
+        let block = fs.meta.device.read_block(fs.meta.nat.node_addr(nid)?)?;
+        let footer = NodeFooter::read(&block);
+        footer.check_nid(nid)?;
+        Ok((footer.ino == self.ino).then_some(footer.offset))
     }
 
     /// How many nodes an fsync may have to write.

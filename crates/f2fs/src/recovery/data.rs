@@ -9,9 +9,9 @@ use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::node::{Missing, Span, Tree};
-use f2fs_format::node::{NodeFooter, dnode, is_direct};
+use f2fs_format::node::{dnode, is_direct};
 use f2fs_format::path::{first_block_of_dnode, mappable_blocks};
-use f2fs_format::{Advise, Block, BlockAddr, InodeBlock, Nid, Slot, SummaryEntry};
+use f2fs_format::{Advise, Block, BlockAddr, InodeBlock, Slot, SummaryEntry};
 use std::sync::Arc;
 
 const BLOCK: u64 = iomap::BLOCK_SIZE;
@@ -145,7 +145,7 @@ fn named_slot(
     addr: BlockAddr,
 ) -> Result<Option<u64>> {
     let nid = fs.meta.geometry.nid(summary.nid)?;
-    let Some(offset) = offset_of(fs, tree, nid)? else {
+    let Some(offset) = tree.offset_of(fs, nid)? else {
         return Ok(None);
     };
     let (in_inode, in_node) = (tree.inode.addrs_in_inode(), tree.inode.addrs_per_dnode());
@@ -173,20 +173,6 @@ fn find_slot(fs: &Fs, tree: &mut Tree, addr: BlockAddr) -> Result<Option<u64>> {
         }
     }
     Ok(None)
-}
-
-/// The offset of a direct node of a file; `None` if it is another file's.
-fn offset_of(fs: &Fs, tree: &Tree, nid: Nid) -> Result<Option<u32>> {
-    if nid == tree.ino() {
-        return Ok(Some(0));
-    }
-    if let Some(offset) = tree.offset_of(nid) {
-        return Ok(Some(offset));
-    }
-    let block = fs.meta.device.read_block(fs.meta.nat.node_addr(nid)?)?;
-    let footer = NodeFooter::read(&block);
-    footer.check_nid(nid)?;
-    Ok((footer.ino == tree.ino()).then_some(footer.offset))
 }
 
 /// Counts a block for a slot that had none.

@@ -28,11 +28,29 @@ impl Segments {
         log: CursegType,
         owners: &[SummaryEntry],
     ) -> Result<Vec<BlockRun>> {
+        self.allocate_for(log, Demand::Block, owners)
+    }
+
+    /// Like [`Segments::allocate`], for blocks that the cleaner moves: it may use what is kept for nodes, since it
+    /// gives more back.
+    ///
+    /// # Errors
+    /// As [`Segments::allocate`].
+    pub(crate) fn allocate_for_cleaning(&self, owners: &[SummaryEntry]) -> Result<Vec<BlockRun>> {
+        self.allocate_for(CursegType::ColdData, Demand::Cleaning, owners)
+    }
+
+    fn allocate_for(
+        &self,
+        log: CursegType,
+        demand: Demand,
+        owners: &[SummaryEntry],
+    ) -> Result<Vec<BlockRun>> {
         let mut curseg = self.logs[log.index()].lock();
         let mut runs: Vec<BlockRun> = Vec::new();
         let mut rest = owners;
         while !rest.is_empty() {
-            match self.take(&mut curseg, rest) {
+            match self.take(&mut curseg, demand, rest) {
                 Ok(run) => {
                     rest = &rest[run.count as usize..];
                     append(&mut runs, run);
@@ -62,7 +80,7 @@ impl Segments {
             ofs_in_node: 0,
         };
         let mut curseg = self.logs[log.index()].lock();
-        let run = self.take(&mut curseg, &[owner])?;
+        let run = self.take(&mut curseg, Demand::Block, &[owner])?;
         if curseg.is_full()
             && let Err(error) = self.switch(&mut curseg, Demand::Block)
         {
@@ -85,9 +103,14 @@ impl Segments {
     }
 
     /// Takes the next run of at most `owners.len()` blocks.
-    fn take(&self, curseg: &mut Curseg, owners: &[SummaryEntry]) -> Result<BlockRun> {
+    fn take(
+        &self,
+        curseg: &mut Curseg,
+        demand: Demand,
+        owners: &[SummaryEntry],
+    ) -> Result<BlockRun> {
         if curseg.is_full() {
-            self.switch(curseg, Demand::Block)?;
+            self.switch(curseg, demand)?;
         }
         let now = self.elapsed.secs();
         let (segno, from) = (curseg.segno, curseg.next);

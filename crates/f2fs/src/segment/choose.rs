@@ -29,6 +29,8 @@ const DATA_FLOOR: u32 = 8;
 pub(super) enum Demand {
     /// For a block that can wait for a checkpoint to free segments.
     Block,
+    /// For a block that the cleaner moves: what it takes, it gives back.
+    Cleaning,
     /// So that the checkpoint can name a place where the log goes on.
     Checkpoint,
 }
@@ -94,7 +96,7 @@ impl Table {
                 (reserved, self.data_floor() / 2)
             }
             (Demand::Block, false) => (reserved, self.data_floor()),
-            (Demand::Block, true) | (Demand::Checkpoint, _) => (reserved / 2, 0),
+            (Demand::Block, true) | (Demand::Checkpoint | Demand::Cleaning, _) => (reserved / 2, 0),
         }
     }
 

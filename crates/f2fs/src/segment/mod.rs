@@ -13,6 +13,7 @@
 //! | [`alloc`] | taking blocks |
 //! | [`hold`] | segments that no log may open for a while |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
+//! | [`victims`], [`clean`] | sections by how full they are; what the cleaner asks |
 //! | [`recover`] | blocks found behind the last checkpoint |
 //!
 //! # Invariants
@@ -27,6 +28,7 @@
 mod alloc;
 mod bit_set;
 mod choose;
+mod clean;
 mod curseg;
 mod entry;
 mod hold;
@@ -36,6 +38,7 @@ mod sit_flush;
 mod table;
 #[cfg(test)]
 mod tests;
+mod victims;
 
 use crate::device::Device;
 use crate::error::{Inconsistent, Result};
@@ -51,10 +54,12 @@ use runtime::sync::Mutex;
 use std::sync::Arc;
 use table::Table;
 
+pub(crate) use clean::Victim;
 pub(crate) use curseg::summary_kind;
 pub(crate) use load::LoadedLogs;
 pub(crate) use recover::Claims;
 pub(crate) use sit_flush::SitFlush;
+pub(crate) use victims::VictimPolicy;
 
 /// Contiguous blocks that were taken for one owner after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,7 +106,7 @@ impl Segments {
         Ok(())
     }
 
-    fn read_ssa(&self, segno: SegmentNo) -> Result<SummaryBlock> {
+    pub(super) fn read_ssa(&self, segno: SegmentNo) -> Result<SummaryBlock> {
         let block = self.device.read_block(self.geometry.ssa_block(segno))?;
         Ok(SummaryBlock::parse(&block[..])?)
     }

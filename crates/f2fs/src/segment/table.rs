@@ -6,8 +6,9 @@
 
 use super::bit_set::BitSet;
 use super::entry::{Class, Segment};
+use super::victims::VictimIndex;
 use crate::error::{Inconsistent, Result};
-use f2fs_format::{BlockAddr, CursegType, Geometry, SegmentNo};
+use f2fs_format::{BLOCKS_PER_SEGMENT, BlockAddr, CursegType, Geometry, SegmentNo};
 
 /// The segments, under the lock of rank [`SIT`](crate::locks::SIT).
 #[derive(Debug)]
@@ -25,6 +26,10 @@ pub(super) struct Table {
     pub(super) holes: [u64; 2],
     /// Where the next search for holes starts, for data and for nodes.
     pub(super) victim_from: [u32; 2],
+    /// Sections by how full they are.
+    pub(super) victims: VictimIndex,
+    /// Blocks freed since the volume was opened.
+    freed: u64,
     /// Sections that only nodes and checkpoints may open.
     pub(super) reserved_sections: u32,
     valid_blocks: u64,
@@ -54,6 +59,8 @@ impl Table {
             partial: [BitSet::new(count), BitSet::new(count)],
             holes: [0; 2],
             victim_from: [0; 2],
+            victims: VictimIndex::new(sections, geometry.segs_per_sec() * BLOCKS_PER_SEGMENT),
+            freed: 0,
             reserved_sections: reserved_segments / geometry.segs_per_sec(),
             valid_blocks: 0,
             busy_blocks: 0,
@@ -64,6 +71,8 @@ impl Table {
         };
         for (segno, segment) in (0..count).zip(&segments) {
             table.enter(segno, segment.class(), segment.kind);
+            let section = segno / geometry.segs_per_sec();
+            table.victims.change(section, segment.valid().into());
             table.holes[usize::from(segment.kind.is_node())] += segment.holes();
             table.valid_blocks += u64::from(segment.valid());
             table.busy_blocks += u64::from(segment.busy());
@@ -95,6 +104,11 @@ impl Table {
     /// Blocks that were freed since the last checkpoint and can be written after the next.
     pub(super) fn pending_blocks(&self) -> u64 {
         self.busy_blocks - self.valid_blocks
+    }
+
+    /// Blocks freed since the volume was opened.
+    pub(super) fn freed(&self) -> u64 {
+        self.freed
     }
 
     /// Blocks that could be written now, wherever they are.
@@ -188,6 +202,7 @@ impl Table {
         if !self.change(segno, |segment| segment.invalidate(offset)) {
             return Err(Inconsistent::BlockNotValid { addr }.into());
         }
+        self.freed += 1;
         Ok(())
     }
 
@@ -210,6 +225,7 @@ impl Table {
     fn update<R>(&mut self, segno: SegmentNo, f: impl FnOnce(&mut Segment) -> R) -> R {
         let segment = &mut self.segments[segno.get() as usize];
         let (class, kind) = (segment.class(), segment.kind);
+        let valid = i32::from(segment.valid().cast_signed());
         self.valid_blocks -= u64::from(segment.valid());
         self.busy_blocks -= u64::from(segment.busy());
         self.holes[usize::from(kind.is_node())] -= segment.holes();
@@ -217,6 +233,11 @@ impl Table {
         self.valid_blocks += u64::from(segment.valid());
         self.busy_blocks += u64::from(segment.busy());
         let (new_class, new_kind) = (segment.class(), segment.kind);
+        let grown = i32::from(segment.valid().cast_signed()) - valid;
+        if grown != 0 {
+            let section = segno.get() / self.geometry.segs_per_sec();
+            self.victims.change(section, grown);
+        }
         self.holes[usize::from(new_kind.is_node())] += segment.holes();
         if (class, kind) != (new_class, new_kind) {
             self.leave(segno.get(), class, kind);

@@ -1,0 +1,31 @@
+//! Space of a volume: what is free, and making more of it.
+
+use super::report::StatFs;
+use super::volume::Volume;
+use crate::error::Result;
+use crate::gc::{self, GcOptions, GcReport};
+
+impl Volume {
+    /// Space now.
+    pub fn statfs(&self) -> StatFs {
+        StatFs::of(&self.fs.meta)
+    }
+
+    /// Moves valid blocks together, so that segments with holes become free as a whole. Others may use the volume
+    /// meanwhile. What is free for users stays the same; large files find contiguous room afterwards.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Shutdown`; the device's. A segment that cannot be cleaned is no error: see [`GcReport::refused`].
+    pub fn gc(&self, options: GcOptions) -> Result<GcReport> {
+        gc::clean(&self.fs, options)
+    }
+
+    /// Cleans one section if the volume is fragmented, for a caller that knows it to be idle; false if there is nothing
+    /// to do. The next checkpoint makes the section free.
+    ///
+    /// # Errors
+    /// As [`Volume::gc`].
+    pub fn gc_idle(&self) -> Result<bool> {
+        gc::clean_idle(&self.fs)
+    }
+}
