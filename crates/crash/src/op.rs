@@ -65,6 +65,8 @@ pub enum Op {
     SetXattr(String, String, usize),
     /// Removes an extended attribute.
     RemoveXattr(String, String),
+    /// Cleans a section, without a checkpoint.
+    Clean,
     /// Makes something durable.
     Sync(Durable),
 }
@@ -114,6 +116,7 @@ impl Display for Op {
             Self::Chmod(path, mode) => write!(f, "chmod {path} {mode:o}"),
             Self::SetXattr(path, name, len) => write!(f, "set {name} of {path}: {len} bytes"),
             Self::RemoveXattr(path, name) => write!(f, "remove {name} of {path}"),
+            Self::Clean => f.write_str("clean a section"),
             Self::Sync(Durable::File(path)) => write!(f, "fsync {path}"),
             Self::Sync(Durable::Data(path)) => write!(f, "fdatasync {path}"),
             Self::Sync(Durable::Directory(path)) => write!(f, "fsync directory {path}"),

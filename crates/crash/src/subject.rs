@@ -6,7 +6,8 @@ use crate::world::Identity;
 use anyhow::{Result, ensure};
 use blockdev::BlockDevice;
 use f2fs::{
-    CompressDefaults, FsyncMode, Node, OpenOptions, Owner, SetAttr, SetXattr, Volume, VolumeOptions,
+    CompressDefaults, FsyncMode, GcOptions, Node, OpenOptions, Owner, SetAttr, SetXattr, Volume,
+    VolumeOptions,
 };
 use runtime::clock::StepClock;
 use std::sync::Arc;
@@ -15,6 +16,12 @@ use std::sync::Arc;
 const START: u64 = 1_700_000_000;
 /// Binary logarithm of the blocks of a cluster: 16 KiB.
 const LOG_CLUSTER_SIZE: u8 = 2;
+
+/// What is cleaned: every segment that is not full.
+const ANY_HOLE: GcOptions = GcOptions {
+    free_segments: u32::MAX,
+    utilisation_max: 100,
+};
 
 /// Options under which the same operations give the same writes. Generations of inodes differ from one `opening` to
 /// another, so that numbers used again are told apart.
@@ -110,6 +117,9 @@ pub fn run(volume: &Volume, op: &Op, bytes: &[u8]) -> Result<Option<Identity>> {
             volume.set_xattr(path, name, bytes, SetXattr::Any)?;
         }
         Op::RemoveXattr(path, name) => volume.remove_xattr(path, name)?,
+        Op::Clean => {
+            volume.gc_section(ANY_HOLE)?;
+        }
         Op::Sync(Durable::Volume) => volume.sync()?,
         Op::Sync(Durable::Directory(path)) => find(volume, path)?.sync()?,
         Op::Sync(Durable::File(path)) => volume.open_with(path, &writing)?.sync_all()?,

@@ -227,6 +227,8 @@ impl World {
             Op::RemoveXattr(path, name) => {
                 self.change(path, |a| a.xattrs.remove(name).is_some())?;
             }
+            // Nobody sees it.
+            Op::Clean => {}
             Op::Sync(durable) => self.make_durable(durable)?,
         }
         Ok(None)

@@ -16,6 +16,8 @@ pub const OVERWRITES: u64 = 8;
 pub const DIRECTORIES: u64 = 3;
 /// Cases of [`aged`].
 pub const AGED: u64 = 24;
+/// Cases of [`cleaning`].
+pub const CLEANINGS: u64 = 24;
 /// Cases of [`threads`].
 pub const THREADS: u64 = 8;
 
@@ -171,6 +173,35 @@ pub fn aged(bases: &Bases, number: u64) -> Result<Case> {
     case(bases, Start::Aged, mode_of(number), vec![ops])
 }
 
+/// Random operations on the aged volume or on compressed files, with the cleaner between them.
+pub fn cleaning(bases: &Bases, number: u64) -> Result<Case> {
+    let mut rng = Rng::seeded(number ^ 0xC1EA);
+    let is_aged = number % 2 == 0;
+    let mut ops = Vec::new();
+    for n in 0..OPERATIONS {
+        let path = if is_aged {
+            aged_path(rng.below(FILES))
+        } else {
+            ["/plain", "/lz4"][rng.below(2) as usize].to_owned()
+        };
+        if is_aged {
+            push_random(&mut ops, &path, n, &mut rng);
+        } else {
+            let pos = rng.below(LARGE - 40_000);
+            ops.push(Op::write(&path, pos, 30_000, Texture::Text));
+        }
+        match rng.below(12) {
+            0..3 => ops.push(Op::Clean),
+            3..6 => ops.push(Op::fsync(&path)),
+            6 => ops.push(Op::Sync(Durable::Data(path))),
+            7 if rng.below(2) == 0 => ops.push(Op::SYNC),
+            _ => {}
+        }
+    }
+    let start = if is_aged { Start::Aged } else { Start::Files };
+    case(bases, start, mode_of(number / 2), vec![ops])
+}
+
 /// Something that leaves the path a regular file.
 fn push_random(ops: &mut Vec<Op>, path: &str, n: u64, rng: &mut Rng) {
     let owned = || path.to_owned();
@@ -224,6 +255,10 @@ pub fn threads(bases: &Bases, number: u64) -> Result<Case> {
         for n in 0..25 {
             let path = format!("/t{thread}/f{}", rng.below(3));
             push_random(&mut ops, &path, n, &mut rng);
+            // Every other case has the cleaner among the threads.
+            if number % 2 == 1 && thread == 0 {
+                ops.push(Op::Clean);
+            }
             if rng.below(3) > 0 {
                 ops.push(Op::fsync(&path));
             }

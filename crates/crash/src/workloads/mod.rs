@@ -177,6 +177,14 @@ pub const WORKLOADS: &[Workload] = &[
         make: Make::Other(logs::aged),
     },
     Workload {
+        name: "cleaning",
+        what: "the cleaner between operations, on that volume and on compressed files",
+        cases: logs::CLEANINGS,
+        states: 300,
+        share: 6,
+        make: Make::Other(logs::cleaning),
+    },
+    Workload {
         name: "threads",
         what: "several threads that fsync their own files",
         cases: logs::THREADS,

@@ -4,6 +4,7 @@ use super::report::StatFs;
 use super::volume::Volume;
 use crate::error::Result;
 use crate::gc::{self, GcOptions, GcReport};
+use crate::segment::VictimPolicy;
 
 impl Volume {
     /// Space now.
@@ -18,6 +19,15 @@ impl Volume {
     /// `ReadOnly`, `Shutdown`; the device's. A segment that cannot be cleaned is no error: see [`GcReport::refused`].
     pub fn gc(&self, options: GcOptions) -> Result<GcReport> {
         gc::clean(&self.fs, options)
+    }
+
+    /// Cleans the section that has the fewest valid blocks, and takes no checkpoint; false if none is left that pays.
+    /// The next checkpoint makes it free.
+    ///
+    /// # Errors
+    /// As [`Volume::gc`].
+    pub fn gc_section(&self, options: GcOptions) -> Result<bool> {
+        gc::clean_one(&self.fs, VictimPolicy::Greedy, options.valid_max())
     }
 
     /// Cleans one section if the volume is fragmented, for a caller that knows it to be idle; false if there is nothing

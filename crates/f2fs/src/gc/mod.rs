@@ -95,7 +95,7 @@ impl Default for GcOptions {
 }
 
 impl GcOptions {
-    fn valid_max(self) -> u16 {
+    pub(crate) fn valid_max(self) -> u16 {
         let valid = u32::from(SEGMENT) * u32::from(self.utilisation_max.min(100)) / 100;
         (valid as u16).min(SEGMENT - 1)
     }
@@ -194,17 +194,19 @@ pub(crate) fn clean_idle(fs: &Fs) -> Result<bool> {
     if !fs.meta.segments.is_fragmented(IDLE_HOLES_PERCENT) {
         return Ok(false);
     }
+    clean_one(fs, VictimPolicy::CostBenefit, IDLE_VALID_MAX)
+}
+
+/// Cleans one section; false if none is left that pays. The next checkpoint makes its segments free.
+pub(crate) fn clean_one(fs: &Fs, policy: VictimPolicy, most: u16) -> Result<bool> {
+    fs.check_writable()?;
     fs.make_room(SEGMENT.into())?;
     let _one = fs.cleaning.lock.lock();
-    let mut report = GcReport::default();
-    let victims = fs
-        .meta
-        .segments
-        .take_victims(VictimPolicy::CostBenefit, IDLE_VALID_MAX);
+    let victims = fs.meta.segments.take_victims(policy, most);
     if victims.is_empty() {
         return Ok(false);
     }
-    clean_section(fs, &victims, &mut report)?;
+    clean_section(fs, &victims, &mut GcReport::default())?;
     Ok(true)
 }
 
