@@ -2,7 +2,7 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota,
+    cat, chattr, clusters, demo, df, gc, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota,
     stat, truncate, umount, write,
 };
 use crate::errors::Result;
@@ -129,6 +129,7 @@ enum Command {
     Reserve(clusters::Clusters),
     Truncate(truncate::Truncate),
     Df(df::Df),
+    Gc(gc::Gc),
     Info(info::Info),
     Setquota(setquota::Setquota),
 }
@@ -164,6 +165,7 @@ impl Cli {
             Command::Reserve(command) => command.run(engine, Action::Reserve),
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
+            Command::Gc(command) => command.run(engine),
             Command::Info(command) => command.run(engine),
             Command::Setquota(command) => command.run(engine),
         }

@@ -5,6 +5,7 @@ pub(crate) mod chattr;
 pub(crate) mod clusters;
 pub(crate) mod demo;
 pub(crate) mod df;
+pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod ln;

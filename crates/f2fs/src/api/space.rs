@@ -5,6 +5,7 @@ use super::volume::Volume;
 use crate::error::Result;
 use crate::gc::{self, GcOptions, GcReport};
 use crate::segment::VictimPolicy;
+use std::sync::atomic::Ordering;
 
 impl Volume {
     /// Space now.
@@ -19,6 +20,11 @@ impl Volume {
     /// `ReadOnly`, `Shutdown`; the device's. A segment that cannot be cleaned is no error: see [`GcReport::refused`].
     pub fn gc(&self, options: GcOptions) -> Result<GcReport> {
         gc::clean(&self.fs, options)
+    }
+
+    /// Whether the cleaner met contradictions that only a checker can settle. The checkpoints say so, too.
+    pub fn needs_fsck(&self) -> bool {
+        self.fs.meta.needs_fsck.load(Ordering::Relaxed)
     }
 
     /// Cleans the section that has the fewest valid blocks, and takes no checkpoint; false if none is left that pays.

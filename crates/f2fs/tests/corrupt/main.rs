@@ -7,6 +7,7 @@
 //! | `image`, `base` | the volume that is broken, and where its structures lie |
 //! | `volume` | superblocks, checkpoints, tables: the volume is refused |
 //! | `chain` | what an fsync leaves behind the last checkpoint, forged |
+//! | `cleaning` | summaries and tables that only the cleaner looks at |
 //! | `files` | inodes, nodes, entries, attributes, clusters: one file is refused |
 //! | `untrusted` | volumes that are valid and made to harm |
 //! | `input` | names, paths, full and read-only volumes |
@@ -17,6 +18,7 @@
 
 mod base;
 mod chain;
+mod cleaning;
 #[path = "../common/mod.rs"]
 mod common;
 mod device;

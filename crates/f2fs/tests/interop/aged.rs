@@ -4,7 +4,7 @@ use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::ops::{Model, Op, apply_all, command_all};
 use crate::pool::Rng;
-use f2fs::{CompressDefaults, Volume, VolumeOptions};
+use f2fs::{CompressDefaults, GcOptions, Volume, VolumeOptions};
 use testkit::{fsck, tools};
 
 const ROUNDS: u64 = 4;
@@ -25,6 +25,9 @@ fn both_sides_fill_the_gaps_of_a_full_volume() {
         for part in turn(&mut model, &mut rng, limit, "e", round) {
             apply_all(&volume, &part);
             volume.sync().unwrap();
+        }
+        if round % 2 == 1 {
+            volume.gc(GcOptions::default()).unwrap();
         }
         volume.close().unwrap();
         fsck::assert_clean(image.path());

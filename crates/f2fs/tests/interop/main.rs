@@ -28,6 +28,7 @@
 mod aged;
 mod attributes;
 mod casefold;
+mod cleaned;
 mod cuts;
 mod encrypted;
 mod engine_made;
