@@ -2,8 +2,8 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, demo, df, gc, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota,
-    stat, truncate, umount, write,
+    cat, chattr, clusters, demo, df, gc, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm,
+    setquota, stat, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;

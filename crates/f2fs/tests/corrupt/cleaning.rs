@@ -92,16 +92,14 @@ fn closed(image: &Image, nodes: bool) -> Vec<(u32, SitEntry)> {
     (0..image.sb().geometry().main_segments())
         .filter(|segno| !logs.contains(segno))
         .map(|segno| (segno, entry(segno)))
-        .filter(|(_, entry)| (1..512).contains(&entry.valid_blocks) && entry.kind.is_node() == nodes)
+        .filter(|(_, entry)| {
+            (1..512).contains(&entry.valid_blocks) && entry.kind.is_node() == nodes
+        })
         .collect()
 }
 
 fn ssa(image: &Image, segno: u32) -> u32 {
-    image
-        .sb()
-        .geometry()
-        .ssa_block(SegmentNo::new(segno))
-        .get()
+    image.sb().geometry().ssa_block(SegmentNo::new(segno)).get()
 }
 
 fn first_valid(entry: &SitEntry) -> usize {
@@ -208,7 +206,8 @@ fn summaries_of_another_kind_are_refused() {
 
 #[test]
 fn inodes_that_contradict_are_refused() {
-    let owner = |image: &Image, segno: u32, at: usize| get32(&image.block(ssa(image, segno))[..], at);
+    let owner =
+        |image: &Image, segno: u32, at: usize| get32(&image.block(ssa(image, segno))[..], at);
     // A file that is not whole afterwards is not looked at: only the segment must stay as it is.
     let image = holed();
     let (segno, entry) = closed(&image, false).swap_remove(1);
@@ -237,7 +236,10 @@ fn valid_blocks_without_an_owner_are_left_alone() {
         put64(b, cp::VALID_BLOCKS, count + 1);
     });
     let report = cleaned(&image, "no owner");
-    assert!(report.refused == 1 && report.data_blocks > 300, "{report:?}");
+    assert!(
+        report.refused == 1 && report.data_blocks > 300,
+        "{report:?}"
+    );
     assert!(needs_fsck(&image));
 }
 
@@ -259,7 +261,10 @@ fn nodes_that_the_nat_has_elsewhere_are_left_alone() {
     // The NAT gives the node to another inode.
     let image = holed();
     let entry = image.nat(nid);
-    let stranger = NatEntry { ino: other, ..entry };
+    let stranger = NatEntry {
+        ino: other,
+        ..entry
+    };
     image.set_nat(nid, stranger);
     let volume = open(&image, false).unwrap();
     assert!(volume.gc(ALL).unwrap().refused >= 1);

@@ -8,3 +8,4 @@ mod aged;
 mod common;
 mod concurrent;
 mod full;
+mod held_reads;
