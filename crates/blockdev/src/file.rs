@@ -15,6 +15,7 @@ use std::io::{self, IoSlice, IoSliceMut, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Pieces passed to one vectored system call; the system's own limit is 1024.
 const VECS_MAX: usize = 512;
@@ -43,6 +44,8 @@ struct Inner {
     size: u64,
     access: Access,
     is_block_device: bool,
+    /// Set when the system refused a discard for good.
+    keeps_all: AtomicBool,
 }
 
 impl FileDevice {
@@ -80,7 +83,9 @@ impl FileDevice {
         let inner = Inner {
             file: device.inner.file.try_clone()?,
             size,
-            ..*device.inner
+            access: device.inner.access,
+            is_block_device: false,
+            keeps_all: AtomicBool::new(false),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -117,6 +122,7 @@ impl FileDevice {
                 size,
                 access,
                 is_block_device,
+                keeps_all: AtomicBool::new(false),
             }),
             queue,
         })
@@ -210,6 +216,20 @@ impl Inner {
         Ok(())
     }
 
+    fn discard(&self, pos: u64, len: u64) -> Result<(), Errno> {
+        loop {
+            let result = if self.is_block_device {
+                runtime::ioctl::discard_blocks(&self.file, pos, len)
+            } else {
+                let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                rustix::fs::fallocate(&self.file, flags, pos, len)
+            };
+            if result != Err(Errno::INTR) {
+                return result;
+            }
+        }
+    }
+
     fn write_group(&self, pos: u64, len: usize, group: &[BioVec]) -> io::Result<()> {
         let mut slices: Vec<IoSlice<'_>> = group
             .iter()
@@ -285,16 +305,23 @@ impl BlockDevice for FileDevice {
             .map_err(|e| DeviceError::new(DeviceOp::Flush, 0, 0, &e))
     }
 
-    /// Punches a hole in an image file. Block devices are left alone.
+    fn supports_discard(&self) -> bool {
+        !self.is_read_only() && !self.inner.keeps_all.load(Ordering::Relaxed)
+    }
+
+    /// Punches a hole in an image file, and asks a block device.
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
         self.inner.check(DeviceOp::Discard, pos, len)?;
-        if self.inner.is_block_device {
+        if !self.supports_discard() || len == 0 {
             return Ok(());
         }
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        match rustix::fs::fallocate(&self.inner.file, flags, pos, len) {
-            // A file system without holes keeps the old bytes, which a discard allows.
-            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+        match self.inner.discard(pos, len) {
+            Ok(()) => Ok(()),
+            // A file system without holes or a device without the command keeps the old bytes, and always will.
+            Err(Errno::OPNOTSUPP) => {
+                self.inner.keeps_all.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             Err(e) => Err(DeviceError::new(DeviceOp::Discard, pos, len, &e.into())),
         }
     }
@@ -351,6 +378,48 @@ mod tests {
             (0, 5, 5, 0)
         );
         assert!(device.write_durable(1 << 20, &[0]).is_err());
+    }
+
+    #[test]
+    fn what_is_discarded_takes_no_room_in_the_image() {
+        use std::os::unix::fs::MetadataExt;
+        let (dir, device) = device(0);
+        device.write_at(0, &vec![7; 1 << 20]).unwrap();
+        device.flush().unwrap();
+        let sectors = || {
+            let found = std::fs::metadata(dir.path().join("image")).unwrap();
+            assert_eq!(found.len(), 1 << 20);
+            found.blocks()
+        };
+        let before = sectors();
+        device.discard(64 << 10, 512 << 10).unwrap();
+        assert!(
+            device.supports_discard(),
+            "the test's folder cannot hold sparse files"
+        );
+        assert!(
+            sectors() + 900 <= before,
+            "{before} before, {} after",
+            sectors()
+        );
+        let mut around = vec![1; (512 << 10) + 2];
+        device.read_at((64 << 10) - 1, &mut around).unwrap();
+        assert_eq!((around[0], around[around.len() - 1]), (7, 7));
+        assert!(around[1..around.len() - 1].iter().all(|&byte| byte == 0));
+        assert!(device.discard(1 << 20, 1).is_err());
+        device.discard(1 << 20, 0).unwrap();
+    }
+
+    #[test]
+    fn a_reader_discards_nothing() {
+        let (dir, device) = device(0);
+        drop(device);
+        let reader = FileDevice::open(&dir.path().join("image"), Access::ReadOnly, 0).unwrap();
+        assert!(!reader.supports_discard());
+        assert_eq!(
+            reader.discard(0, 4096).unwrap_err().kind,
+            io::ErrorKind::ReadOnlyFilesystem
+        );
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub trait BlockDevice: Send + Sync + std::fmt::Debug {
     /// Makes every completed write durable.
     fn flush(&self) -> Result<(), DeviceError>;
 
-    /// Says that the content of `[pos, pos + len)` is no longer needed; it may read back as anything.
+    /// Whether a discard does anything, as far as is known: some devices tell only when they are asked to.
+    fn supports_discard(&self) -> bool {
+        true
+    }
+
+    /// Says that the content of `[pos, pos + len)` is no longer needed; it may read back as anything. Where nothing can
+    /// be discarded, nothing happens.
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError>;
 }

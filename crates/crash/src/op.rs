@@ -67,6 +67,8 @@ pub enum Op {
     RemoveXattr(String, String),
     /// Cleans a section, without a checkpoint.
     Clean,
+    /// Discards free segments without a checkpoint, then all that is free after one.
+    Discard,
     /// Makes something durable.
     Sync(Durable),
 }
@@ -117,6 +119,7 @@ impl Display for Op {
             Self::SetXattr(path, name, len) => write!(f, "set {name} of {path}: {len} bytes"),
             Self::RemoveXattr(path, name) => write!(f, "remove {name} of {path}"),
             Self::Clean => f.write_str("clean a section"),
+            Self::Discard => f.write_str("discard"),
             Self::Sync(Durable::File(path)) => write!(f, "fsync {path}"),
             Self::Sync(Durable::Data(path)) => write!(f, "fdatasync {path}"),
             Self::Sync(Durable::Directory(path)) => write!(f, "fsync directory {path}"),

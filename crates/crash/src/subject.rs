@@ -120,6 +120,10 @@ pub fn run(volume: &Volume, op: &Op, bytes: &[u8]) -> Result<Option<Identity>> {
         Op::Clean => {
             volume.gc_section(ANY_HOLE)?;
         }
+        Op::Discard => {
+            while volume.discard_some() {}
+            volume.trim(0..u64::MAX, 0)?;
+        }
         Op::Sync(Durable::Volume) => volume.sync()?,
         Op::Sync(Durable::Directory(path)) => find(volume, path)?.sync()?,
         Op::Sync(Durable::File(path)) => volume.open_with(path, &writing)?.sync_all()?,

@@ -228,7 +228,7 @@ impl World {
                 self.change(path, |a| a.xattrs.remove(name).is_some())?;
             }
             // Nobody sees it.
-            Op::Clean => {}
+            Op::Clean | Op::Discard => {}
             Op::Sync(durable) => self.make_durable(durable)?,
         }
         Ok(None)

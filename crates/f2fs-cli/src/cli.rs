@@ -3,7 +3,7 @@
 use crate::commands::clusters::Action;
 use crate::commands::{
     cat, chattr, clusters, demo, df, gc, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm,
-    setquota, stat, truncate, umount, write,
+    setquota, stat, trim, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -127,6 +127,7 @@ enum Command {
     Release(clusters::Clusters),
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),
+    Trim(trim::Trim),
     Truncate(truncate::Truncate),
     Df(df::Df),
     Gc(gc::Gc),
@@ -163,6 +164,7 @@ impl Cli {
             Command::Decompress(command) => command.run(engine, Action::Decompress),
             Command::Release(command) => command.run(engine, Action::Release),
             Command::Reserve(command) => command.run(engine, Action::Reserve),
+            Command::Trim(command) => command.run(engine),
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Gc(command) => command.run(engine),

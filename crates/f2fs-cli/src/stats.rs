@@ -29,6 +29,8 @@ pub(crate) struct Report {
     device_writes: u64,
     device_written_bytes: u64,
     device_flushes: u64,
+    device_discards: u64,
+    device_discarded_bytes: u64,
     largest_bio: u64,
 }
 
@@ -61,6 +63,8 @@ impl Report {
             device_writes: device.writes,
             device_written_bytes: device.written_bytes,
             device_flushes: device.flushes,
+            device_discards: device.discards,
+            device_discarded_bytes: device.discarded_bytes,
             largest_bio: device.largest_bio,
         }
     }
@@ -189,6 +193,14 @@ fn text(r: &Report) -> String {
         ),
     );
     line("largest bio", human(r.largest_bio));
+    line(
+        "device discards",
+        format!(
+            "{} of {}",
+            r.device_discards,
+            human(r.device_discarded_bytes)
+        ),
+    );
     text
 }
 

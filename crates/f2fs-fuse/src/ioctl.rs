@@ -1,5 +1,7 @@
-//! The ioctls that FUSE can carry: flags (`lsattr`, `chattr`), project ids, and those of F2FS for compressed files
-//! (`f2fs_io`). The kernel has checked who may ask. FIEMAP is answered by the kernel itself, with EOPNOTSUPP.
+//! The ioctls that FUSE can carry: flags (`lsattr`, `chattr`), project ids, FITRIM (`fstrim`), and those of F2FS for
+//! compressed files (`f2fs_io`).
+//!
+//! The kernel has checked who may ask. FIEMAP is answered by the kernel itself, with EOPNOTSUPP.
 
 use crate::attr::errno;
 use f2fs::{CompressAlgorithm, InodeFlags, Node, Volume};
@@ -11,6 +13,7 @@ const FS_IOC_GETVERSION: u32 = 0x8008_7601;
 const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
 const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 const FS_IOC_GETFSLABEL: u32 = 0x8100_9431;
+const FITRIM: u32 = 0xc018_5879;
 const F2FS_IOC_WRITE_CHECKPOINT: u32 = 0xf507;
 const F2FS_IOC_GET_COMPRESS_BLOCKS: u32 = 0x8008_f511;
 const F2FS_IOC_RELEASE_COMPRESS_BLOCKS: u32 = 0x8008_f512;
@@ -31,6 +34,8 @@ const XFLAGS: [(u32, InodeFlags); 6] = [
     (0x200, InodeFlags::PROJINHERIT),
 ];
 
+/// Bytes of a block.
+const BLOCK_BYTES: u64 = 4096;
 /// Bytes of `struct fsxattr`.
 const FSXATTR_LEN: usize = 28;
 
@@ -49,7 +54,7 @@ pub(crate) struct Caller {
 impl Caller {
     fn check(self, cmd: u32) -> Result<(), Errno> {
         match cmd {
-            F2FS_IOC_WRITE_CHECKPOINT if !self.is_root => Err(Errno::EPERM),
+            F2FS_IOC_WRITE_CHECKPOINT | FITRIM if !self.is_root => Err(Errno::EPERM),
             F2FS_IOC_RELEASE_COMPRESS_BLOCKS
             | F2FS_IOC_RESERVE_COMPRESS_BLOCKS
             | F2FS_IOC_SET_COMPRESS_OPTION
@@ -93,6 +98,7 @@ pub(crate) fn run(
             let features = volume.info().super_block.features.bits();
             Ok(features.to_le_bytes().to_vec())
         }
+        FITRIM => fitrim(volume, input),
         F2FS_IOC_WRITE_CHECKPOINT => done(volume.sync()),
         F2FS_IOC_GET_COMPRESS_BLOCKS => count(node.saved_blocks()),
         F2FS_IOC_RELEASE_COMPRESS_BLOCKS => count(node.release_saved()),
@@ -142,6 +148,25 @@ fn word(input: &[u8], at: usize) -> Result<u32, Errno> {
         .try_into()
         .map(u32::from_le_bytes)
         .map_err(|_| Errno::EINVAL)
+}
+
+/// `struct fstrim_range`: first byte, bytes, bytes of the shortest run. The second comes back as what was discarded.
+fn fitrim(volume: &Volume, input: &[u8]) -> Answer {
+    let (start, len, min_len) = (long(input, 0)?, long(input, 8)?, long(input, 16)?);
+    let size = volume.info().super_block.block_count * BLOCK_BYTES;
+    if start >= size || len < BLOCK_BYTES {
+        return Err(Errno::EINVAL);
+    }
+    let end = start.saturating_add(len);
+    let report = volume.trim(start..end, min_len).map_err(|e| errno(&e))?;
+    let answer = [start, report.bytes, min_len];
+    Ok(answer.into_iter().flat_map(u64::to_le_bytes).collect())
+}
+
+/// A 64-bit word of the caller's bytes.
+fn long(input: &[u8], at: usize) -> Result<u64, Errno> {
+    let (low, high) = (word(input, at)?, word(input, at + 4)?);
+    Ok(u64::from(high) << 32 | u64::from(low))
 }
 
 /// `struct fsxattr`: flags, extent size hint, extents, project id, copy-on-write hint, padding.

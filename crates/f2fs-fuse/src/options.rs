@@ -316,16 +316,14 @@ impl MountOptions {
             "errors" => {
                 option.one_of(&["remount-ro"])?;
             }
-            "discard" => {
-                option.flag(())?;
-                self.warn("discard: freed blocks are not discarded yet");
-            }
+            "discard" => self.volume.discard = option.flag(true)?,
+            "nodiscard" => self.volume.discard = option.flag(false)?,
             "noextent_cache" => {
                 option.flag(())?;
                 self.warn("noextent_cache: there is no separate cache of extents to turn off");
             }
-            "compress_cache" | "extent_cache" | "nodiscard" | "flush_merge" | "noflush_merge"
-            | "user_xattr" | "acl" | "usrquota" | "grpquota" | "prjquota" => {
+            "compress_cache" | "extent_cache" | "flush_merge" | "noflush_merge" | "user_xattr"
+            | "acl" | "usrquota" | "grpquota" | "prjquota" => {
                 option.flag(())?;
             }
             _ => return Ok(false),
@@ -480,6 +478,8 @@ mod tests {
         assert_eq!(options.volume.cache_bytes, 64 << 20);
         assert_eq!((options.volume.max_order, options.threads), (0, 3));
         assert!(parse("untrusted,rw").unwrap().volume.read_only);
+        assert!(parse("").unwrap().volume.discard && !parse("nodiscard").unwrap().volume.discard);
+        assert!(parse("nodiscard,discard").unwrap().volume.discard);
     }
 
     #[test]
@@ -503,7 +503,8 @@ mod tests {
 
     #[test]
     fn what_does_nothing_is_told() {
-        assert!(parse("discard").unwrap().warnings[0].starts_with("discard"));
+        let warned = parse("noextent_cache").unwrap();
+        assert!(warned.warnings[0].starts_with("noextent_cache"));
         assert!(
             parse("extent_cache,inline_data")
                 .unwrap()

@@ -36,6 +36,10 @@ pub struct DeviceCounters {
     pub flushes: u64,
     /// Bytes of the largest single transfer of file data.
     pub largest_bio: u64,
+    /// Discards.
+    pub discards: u64,
+    /// Bytes that they were about.
+    pub discarded_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +51,8 @@ struct Counters {
     durable_writes: AtomicU64,
     flushes: AtomicU64,
     largest_bio: AtomicU64,
+    discards: AtomicU64,
+    discarded_bytes: AtomicU64,
 }
 
 impl Counters {
@@ -180,6 +186,28 @@ impl Device {
         self.latch(result)
     }
 
+    /// Whether a discard does anything, as far as is known.
+    pub(crate) fn supports_discard(&self) -> bool {
+        self.inner.supports_discard()
+    }
+
+    /// Says that the content of `count` blocks from `addr` on is no longer needed.
+    ///
+    /// # Errors
+    /// The device's, which does not stop the volume: nothing is lost; `Shutdown` if it was stopped before.
+    pub(crate) fn discard(&self, addr: BlockAddr, count: u32) -> Result<()> {
+        self.check_running()?;
+        let bytes = u64::from(count) << BLOCK_BITS;
+        self.inner.discard(addr.byte_pos(), bytes)?;
+        if self.supports_discard() {
+            self.counters.discards.fetch_add(1, Ordering::Relaxed);
+            self.counters
+                .discarded_bytes
+                .fetch_add(bytes, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Why the volume stopped writing, if it did.
     pub(crate) fn stopped(&self) -> Option<String> {
         if !self.is_stopped.load(Ordering::Acquire) {
@@ -215,6 +243,8 @@ impl Device {
             durable_writes: get(&self.counters.durable_writes),
             flushes: get(&self.counters.flushes),
             largest_bio: get(&self.counters.largest_bio),
+            discards: get(&self.counters.discards),
+            discarded_bytes: get(&self.counters.discarded_bytes),
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `api` | what users of the crate see | - |
 //! | `ops` | one operation: locks, room, checks | `namei.c`, `file.c` |
 //! | `sync` | flush and checkpoint | `checkpoint.c` |
+//! | `discard` | telling the device what is free | `segment.c` |
 //! | `dir` | names to inodes | `dir.c`, `inline.c` |
 //! | `data` | bytes to blocks, compression | `data.c`, `compress.c` |
 //! | `verity` | sealed files checked as they are read | `fs/verity` |
@@ -45,6 +46,7 @@ mod checkpoint;
 mod data;
 mod device;
 mod dir;
+mod discard;
 pub mod error;
 mod fs;
 mod fsync;
@@ -73,6 +75,7 @@ pub use api::open_options::OpenOptions;
 pub use api::report::{StatFs, VolumeInfo};
 pub use api::volume::{Owner, Special, Volume};
 pub use device::DeviceCounters;
+pub use discard::TrimReport;
 pub use error::{Error, Result};
 pub use f2fs_codec::{CompressAlgorithm, Verify};
 pub use f2fs_format::{FileType, InodeFlags, QuotaKind, QuotaLimits, QuotaRecord};

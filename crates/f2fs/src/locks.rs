@@ -13,6 +13,7 @@
 //! | [`NAT`] | node addresses and free nids | one lookup or change; reads NAT blocks |
 //! | [`CURSEG`] | the open log of one temperature | one allocation |
 //! | [`RETIRED`] | segments that were cleaned | a look through them |
+//! | [`DISCARD`] | segments held for discarding | a batch of discards, and by a log that found no room |
 //! | [`SIT`] | valid maps, free segments, dirty summaries | one change |
 //! | [`QUOTA`] | usage and limits of all owners | one change |
 //! | leaf | counters, lists, cache index | a few instructions |
@@ -39,6 +40,8 @@ pub(crate) const NAT: Rank = Rank::new(80, "nat");
 pub(crate) const CURSEG: Rank = Rank::new(90, "curseg");
 /// Segments that were cleaned and wait for their readers.
 pub(crate) const RETIRED: Rank = Rank::new(95, "retired");
+/// Segments that are held while they are discarded.
+pub(crate) const DISCARD: Rank = Rank::new(97, "discard");
 /// The segment information table.
 pub(crate) const SIT: Rank = Rank::new(100, "sit");
 /// Usage and limits of users, groups and projects.

@@ -173,6 +173,9 @@ pub struct VolumeOptions {
     pub synchronous: Synchronous,
     /// What an fsync promises.
     pub fsync_mode: FsyncMode,
+    /// Whether the device is told of blocks that checkpoints freed (kernel: `discard`): of whole segments by
+    /// [`crate::Volume::discard_some`], of all others when the volume is closed.
+    pub discard: bool,
     /// Whether fsynced data after the last checkpoint is recovered.
     pub roll_forward: RollForward,
     /// Where time comes from.
@@ -201,6 +204,7 @@ impl Default for VolumeOptions {
             atime: Atime::default(),
             synchronous: Synchronous::default(),
             fsync_mode: FsyncMode::default(),
+            discard: true,
             roll_forward: RollForward::default(),
             clock: Arc::new(SystemClock),
             seed: None,

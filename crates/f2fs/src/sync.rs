@@ -225,6 +225,7 @@ impl Fs {
         if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
             self.write_checkpoint(CheckpointReason::Umount)?;
         }
+        self.discard_at_end();
         // Files that are still open must not change what was just finished.
         self.meta.device.close();
         flushed

@@ -209,6 +209,10 @@ impl BlockDevice for FaultyDevice {
         self.inner.flush()
     }
 
+    fn supports_discard(&self) -> bool {
+        self.inner.supports_discard()
+    }
+
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
         self.check_waiting(DeviceOp::Discard, pos, len)?;
         self.inner.discard(pos, len)

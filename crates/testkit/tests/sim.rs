@@ -328,16 +328,25 @@ fn lies_leave_volatile_what_was_promised() {
 }
 
 #[test]
-fn discarded_ranges_read_as_zeros_once_that_is_durable() {
+fn discarded_ranges_are_spoiled_at_once_or_after_the_cut() {
     let device = device();
     put(&device, 0, 1);
+    put(&device, 1, 1);
     device.flush().unwrap();
-    device.discard(0, BLOCK).unwrap();
+    device.discard(0, 2 * BLOCK).unwrap();
     let log = device.log().unwrap();
     let replay = at_end(&log);
-    assert_eq!(blocks(&replay.image(&CrashState::default()), 1), [1]);
-    assert_eq!(blocks(&replay.image(&pick(3, Tear::Whole)), 1), [0]);
-    assert_eq!(blocks(&device.image(), 1), [0]);
+    assert_eq!(blocks(&replay.image(&CrashState::default()), 2), [1, 1]);
+    let seen = |image: &Image| {
+        let mut bytes = vec![0; 2 * BLOCK as usize];
+        image.read(0, &mut bytes);
+        let kept = |half: &[u8]| half.iter().all(|&byte| byte == 1);
+        (kept(&bytes[..4096]), kept(&bytes[4096..]))
+    };
+    assert_eq!(seen(&replay.image(&pick(4, Tear::Whole))), (false, false));
+    let half = Tear::Blocks(Keep::Suffix(1));
+    assert_eq!(seen(&replay.image(&pick(4, half))), (true, false));
+    assert_eq!(seen(&device.image()), (false, false));
 }
 
 #[test]

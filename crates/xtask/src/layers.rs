@@ -34,6 +34,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "f2fs-offline",
             "f2fs-format",
             "blockdev",
+            "runtime",
         ],
     ),
     ("testkit", &["runtime", "blockdev", "f2fs-format"]),

@@ -176,7 +176,7 @@ pub fn aged(bases: &Bases, number: u64) -> Result<Case> {
 /// Random operations on the aged volume or on compressed files, with the cleaner between them.
 pub fn cleaning(bases: &Bases, number: u64) -> Result<Case> {
     let mut rng = Rng::seeded(number ^ 0xC1EA);
-    let is_aged = number % 2 == 0;
+    let is_aged = number.is_multiple_of(2);
     let mut ops = Vec::new();
     for n in 0..OPERATIONS {
         let path = if is_aged {
@@ -195,6 +195,7 @@ pub fn cleaning(bases: &Bases, number: u64) -> Result<Case> {
             3..6 => ops.push(Op::fsync(&path)),
             6 => ops.push(Op::Sync(Durable::Data(path))),
             7 if rng.below(2) == 0 => ops.push(Op::SYNC),
+            8 if rng.below(2) == 0 => ops.push(Op::Discard),
             _ => {}
         }
     }
@@ -255,9 +256,11 @@ pub fn threads(bases: &Bases, number: u64) -> Result<Case> {
         for n in 0..25 {
             let path = format!("/t{thread}/f{}", rng.below(3));
             push_random(&mut ops, &path, n, &mut rng);
-            // Every other case has the cleaner among the threads.
-            if number % 2 == 1 && thread == 0 {
+            // Every other case has the cleaner among the threads, the others one that discards.
+            if thread == 0 && number % 2 == 1 {
                 ops.push(Op::Clean);
+            } else if thread == 0 && n % 6 == 0 {
+                ops.push(Op::Discard);
             }
             if rng.below(3) > 0 {
                 ops.push(Op::fsync(&path));

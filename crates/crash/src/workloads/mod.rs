@@ -178,7 +178,7 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "cleaning",
-        what: "the cleaner between operations, on that volume and on compressed files",
+        what: "the cleaner and discards between operations, on that volume and on compressed files",
         cases: logs::CLEANINGS,
         states: 300,
         share: 6,

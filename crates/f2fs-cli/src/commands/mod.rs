@@ -18,6 +18,7 @@ pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod setquota;
 pub(crate) mod stat;
+pub(crate) mod trim;
 pub(crate) mod truncate;
 pub(crate) mod umount;
 pub(crate) mod write;

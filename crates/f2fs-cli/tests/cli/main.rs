@@ -8,3 +8,4 @@ mod full;
 mod hostile;
 mod images;
 mod round_trip;
+mod trim;

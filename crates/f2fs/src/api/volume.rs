@@ -8,6 +8,7 @@ use super::node::Node;
 use super::open_options::{CompressChoice, OpenOptions};
 use super::report::VolumeInfo;
 use crate::device::Device;
+use crate::discard::TrimReport;
 use crate::error::{Error, Inconsistent, Result};
 use crate::fs::Fs;
 use crate::inode::NewFile;
@@ -29,6 +30,7 @@ use f2fs_format::{FileType, InodeFlags};
 use f2fs_offline::FormatOptions;
 use runtime::sync::Mutex;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,6 +194,30 @@ impl Volume {
     /// Writes everything and makes it durable.
     pub fn sync(&self) -> Result<()> {
         self.fs.sync()
+    }
+
+    /// Tells the device of some of the segments that checkpoints freed since it was last told, if the options say so
+    /// ([`VolumeOptions::discard`]); whether more are left. For those who have nothing better to do: it takes a
+    /// while on some devices, but nobody waits for it.
+    #[must_use]
+    pub fn discard_some(&self) -> bool {
+        self.fs.discard_some()
+    }
+
+    /// Makes everything durable, then tells the device of all free blocks within a range of bytes of the volume,
+    /// whoever freed them, in runs of at least `min_len` bytes (`FITRIM`). A minimum above a segment, 2 MiB, means a
+    /// segment.
+    ///
+    /// # Errors
+    /// `Unsupported` if the device cannot discard. Its errors change nothing for the volume.
+    pub fn trim(&self, range: Range<u64>, min_len: u64) -> Result<TrimReport> {
+        self.fs.trim(range, min_len)
+    }
+
+    /// What [`Volume::trim`] would tell the device, as far as a checkpoint is not needed first. Works on a volume that
+    /// is open for reading, too.
+    pub fn trimmable(&self, range: Range<u64>, min_len: u64) -> Result<TrimReport> {
+        self.fs.trimmable(range, min_len)
     }
 
     /// Opens a file for reading.

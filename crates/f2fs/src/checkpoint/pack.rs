@@ -31,7 +31,8 @@ pub(super) struct Pack {
 }
 
 /// The flags that say how a pack was written; all others are kept from checkpoint to checkpoint.
-/// NAT bits are not maintained, freed blocks are not discarded at once.
+/// NAT bits are not maintained. Freed blocks are discarded after the checkpoint that frees them, so no checkpoint can
+/// say that all are (TRIMMED); a kernel that finds it clear discards what is free once more.
 const STATE_OF_A_PACK: CpFlags = CpFlags::UMOUNT
     .union(CpFlags::ORPHAN_PRESENT)
     .union(CpFlags::COMPACT_SUM)

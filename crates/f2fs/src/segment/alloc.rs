@@ -4,7 +4,7 @@
 //! The lock of the log for the whole allocation, the table's for each run. Logs do not wait for one
 //! another beyond that.
 
-use super::choose::Demand;
+use super::choose::{Choice, Demand};
 use super::curseg::{Curseg, summary_kind};
 use super::{BlockRun, Segments};
 use crate::error::{Error, Result};
@@ -195,13 +195,7 @@ impl Segments {
     ) -> Result<(SegmentNo, AllocType, SummaryBlock)> {
         let kind = summary_kind(curseg.log);
         for _ in 0..MAX_BAD_VICTIMS {
-            let mut table = self.table.lock();
-            let choice = table
-                .choose(curseg.log, curseg.segno, demand)
-                .ok_or(Error::NoSpace)?;
-            let old_kind = table.get(choice.segno).kind;
-            table.open(choice.segno, curseg.log);
-            drop(table);
+            let (choice, old_kind) = self.choose(curseg, demand).ok_or(Error::NoSpace)?;
             if choice.alloc == AllocType::Lfs {
                 return Ok((choice.segno, choice.alloc, SummaryBlock::new(kind)));
             }
@@ -217,6 +211,22 @@ impl Segments {
             }
         }
         Err(Error::NoSpace)
+    }
+
+    /// Chooses a segment and marks it open; also tells what it was used for before.
+    fn choose(&self, curseg: &Curseg, demand: Demand) -> Option<(Choice, CursegType)> {
+        let open = || {
+            let mut table = self.table.lock();
+            let choice = table.choose(curseg.log, curseg.segno, demand)?;
+            let old_kind = table.get(choice.segno).kind;
+            table.open(choice.segno, curseg.log);
+            Some((choice, old_kind))
+        };
+        open().or_else(|| {
+            // What is left may be held for a moment.
+            let _calm = self.calm();
+            open()
+        })
     }
 
     /// The summary of a segment that is not open, which must be of the same kind as `log`.
@@ -236,7 +246,7 @@ impl Segments {
 }
 
 /// Adds a run, joined to the last one if it follows it.
-fn append(runs: &mut Vec<BlockRun>, run: BlockRun) {
+pub(super) fn append(runs: &mut Vec<BlockRun>, run: BlockRun) {
     match runs.last_mut() {
         Some(last) if last.start.checked_add(last.count) == Some(run.start) => {
             last.count += run.count;

@@ -25,6 +25,8 @@ impl Segments {
     /// Takes the segments with valid blocks of a section that is worth cleaning, with at most `most` valid blocks a
     /// segment. They are kept from the logs until [`Segments::let_go`].
     pub(crate) fn take_victims(&self, policy: VictimPolicy, most: u16) -> Vec<Victim> {
+        // A victim may be held for discarding for a moment.
+        let _calm = self.calm();
         let mut table = self.table.lock();
         let per_section = self.geometry.segs_per_sec();
         let now = self.elapsed.secs();
@@ -86,8 +88,8 @@ impl Segments {
     /// (kernel: `has_enough_invalid_blocks`).
     pub(crate) fn is_fragmented(&self, percent: u64) -> bool {
         let table = self.table.lock();
-        let holes: u64 = table.holes.iter().sum();
-        let free = u64::from(table.count(Class::Free)) * u64::from(BLOCKS_PER_SEGMENT);
+        let holes = table.hole_blocks(false) + table.hole_blocks(true);
+        let free = u64::from(table.free_count()) * u64::from(BLOCKS_PER_SEGMENT);
         let limit = (holes + free) * percent / 100;
         holes > limit && free < limit
     }
@@ -106,9 +108,9 @@ impl Segments {
             let beyond = blocks.saturating_sub(holes);
             beyond.div_ceil(u64::from(BLOCKS_PER_SEGMENT)) + if beyond > 0 { logs } else { 0 }
         };
-        let segments =
-            needed(data, table.holes[0], DATA_LOGS) + needed(nodes, table.holes[1], NODE_LOGS);
-        u64::from(table.count(Class::Free)) >= segments
+        let segments = needed(data, table.hole_blocks(false), DATA_LOGS)
+            + needed(nodes, table.hole_blocks(true), NODE_LOGS);
+        u64::from(table.free_count()) >= segments
     }
 }
 

@@ -9,13 +9,7 @@ use f2fs_format::SegmentNo;
 use std::ops::Range;
 
 impl Segments {
-    /// Keeps all logs out of a segment until [`Segments::let_go`]; false if one is open in it, or somebody keeps it
-    /// already.
-    pub(crate) fn hold(&self, segno: SegmentNo) -> bool {
-        self.table.lock().hold(segno)
-    }
-
-    /// Ends [`Segments::hold`].
+    /// Ends [`Table::hold`](super::table::Table::hold).
     pub(crate) fn let_go(&self, segno: SegmentNo) {
         self.table.lock().let_go(segno);
     }

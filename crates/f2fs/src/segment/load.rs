@@ -20,6 +20,7 @@ use f2fs_format::{
 };
 use runtime::sync::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 /// SIT blocks read in one transfer.
 const MAX_READ: u32 = 128;
@@ -67,6 +68,8 @@ impl Segments {
             elapsed,
             logs,
             table,
+            discards: Mutex::new(locks::DISCARD, ()),
+            waiting: AtomicU32::new(0),
         })
     }
 

@@ -12,6 +12,7 @@
 //! | [`curseg`] | an open log |
 //! | [`alloc`] | taking blocks |
 //! | [`hold`] | segments that no log may open for a while |
+//! | [`discard`] | telling the device about free blocks |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
 //! | [`victims`], [`clean`] | sections by how full they are; what the cleaner asks |
 //! | [`recover`] | blocks found behind the last checkpoint |
@@ -30,6 +31,7 @@ mod bit_set;
 mod choose;
 mod clean;
 mod curseg;
+pub(crate) mod discard;
 mod entry;
 mod hold;
 mod load;
@@ -52,6 +54,7 @@ use f2fs_format::summary::SummaryEntry;
 use f2fs_format::{BLOCKS_PER_SEGMENT, BlockAddr, CursegType, Geometry};
 use runtime::sync::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use table::Table;
 
 pub(crate) use clean::Victim;
@@ -101,6 +104,10 @@ pub(crate) struct Segments {
     elapsed: Arc<Elapsed>,
     logs: [Mutex<Curseg>; 6],
     table: Mutex<Table>,
+    /// Held while segments are held for discarding.
+    discards: Mutex<()>,
+    /// Logs that wait for those segments.
+    waiting: AtomicU32,
 }
 
 /// What could be written before the next checkpoint.
@@ -174,22 +181,23 @@ impl Segments {
                 .saturating_sub(holes)
                 .div_ceil(u64::from(BLOCKS_PER_SEGMENT))
         };
-        let needed = in_segments(data, table.holes[0]) + in_segments(nodes, table.holes[1]);
+        let needed = in_segments(data, table.hole_blocks(false))
+            + in_segments(nodes, table.hole_blocks(true));
         // Every log may have to leave a segment that is not full, and data leaves some sections
         // alone.
         let kept = u64::from(table.kept_segments()).max(self.logs.len() as u64);
-        needed == 0 || u64::from(table.count(Class::Free)) >= needed + kept
+        needed == 0 || u64::from(table.free_count()) >= needed + kept
     }
 
     /// Blocks of data, and nodes, that could be written now, if only the one or the other were. Each log may have to
     /// leave a segment that is not full.
     pub(crate) fn room(&self) -> Room {
         let table = self.table.lock();
-        let free = u64::from(table.count(Class::Free)).saturating_sub(self.logs.len() as u64);
+        let free = u64::from(table.free_count()).saturating_sub(self.logs.len() as u64);
         let in_free = free * u64::from(BLOCKS_PER_SEGMENT);
         Room {
-            data: table.holes[0] + in_free,
-            nodes: table.holes[1] + in_free,
+            data: table.hole_blocks(false) + in_free,
+            nodes: table.hole_blocks(true) + in_free,
         }
     }
 
@@ -199,7 +207,7 @@ impl Segments {
         let table = self.table.lock();
         SegmentCounts {
             total: self.geometry.main_segments(),
-            free: table.count(Class::Free),
+            free: table.free_count(),
             prefree: table.count(Class::Prefree),
             dirty: table.count(Class::Partial),
             sections: self.geometry.sections(),

@@ -5,6 +5,7 @@
 //! in step. A section is free if all its segments are.
 
 use super::bit_set::BitSet;
+use super::discard::Lent;
 use super::entry::{Class, Segment};
 use super::victims::VictimIndex;
 use crate::error::{Inconsistent, Result};
@@ -37,6 +38,10 @@ pub(super) struct Table {
     dirty: Vec<SegmentNo>,
     /// Segments that no log may open now; few.
     held: Vec<SegmentNo>,
+    /// Segments of which checkpoints freed blocks that were not discarded since.
+    pub(super) undiscarded: BitSet,
+    /// Of what is held, what will be back in a moment.
+    pub(super) lent: Lent,
     /// Segments in the SIT journal of the last checkpoint.
     pub(super) journal: Vec<SegmentNo>,
     /// Which copy of each SIT block is current.
@@ -66,6 +71,8 @@ impl Table {
             busy_blocks: 0,
             dirty: Vec::new(),
             held: Vec::new(),
+            undiscarded: BitSet::new(count),
+            lent: Lent::default(),
             journal: Vec::new(),
             bitmap: Vec::new(),
         };
@@ -209,6 +216,10 @@ impl Table {
     /// A checkpoint has been made.
     pub(super) fn settle(&mut self) {
         for segno in std::mem::take(&mut self.dirty) {
+            let segment = self.get(segno);
+            if segment.busy() > segment.valid() {
+                self.undiscarded.insert(segno.get());
+            }
             self.update(segno, Segment::settle);
         }
     }

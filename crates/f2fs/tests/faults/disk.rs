@@ -3,11 +3,15 @@
 use blockdev::{Bio, BlockDevice, DeviceError, DeviceOp};
 use std::collections::HashMap;
 use std::io::{Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 const BLOCK: usize = 4096;
 
 type Blocks = HashMap<u64, Arc<[u8; BLOCK]>>;
+
+/// What discarded blocks read as.
+static NOISE: LazyLock<Arc<[u8; BLOCK]>> =
+    LazyLock::new(|| Arc::new(std::array::from_fn(|n| (n * n + 7 * n + 13) as u8)));
 
 #[derive(Clone, Debug, Default)]
 struct Content {
@@ -110,6 +114,9 @@ impl Disk {
         let content = self.content.lock().unwrap().clone();
         let late = content.flushed.keys().chain(content.cached.keys());
         for &index in self.base.keys().chain(late) {
+            if content.block(index, &self.base) == **NOISE {
+                continue;
+            }
             file.seek(SeekFrom::Start(index * BLOCK as u64)).unwrap();
             file.write_all(&content.block(index, &self.base)).unwrap();
         }
@@ -174,7 +181,15 @@ impl BlockDevice for Disk {
         Ok(())
     }
 
+    /// As bad as can be: nothing is left, at once and for good.
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
-        self.check(DeviceOp::Discard, pos, len)
+        self.check(DeviceOp::Discard, pos, len)?;
+        let mut content = self.content.lock().unwrap();
+        let block = BLOCK as u64;
+        for index in pos.div_ceil(block)..(pos + len) / block {
+            content.cached.remove(&index);
+            content.flushed.insert(index, Arc::clone(&NOISE));
+        }
+        Ok(())
     }
 }

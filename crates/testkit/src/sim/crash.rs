@@ -4,6 +4,7 @@ use super::image::Image;
 use super::log::Replay;
 use runtime::rng::Rng;
 use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
 
 /// Bytes of a sector, the smallest unit that devices write whole.
 const SECTOR: usize = 512;
@@ -43,25 +44,35 @@ impl Tear {
 
     /// Writes what is there of `data` at `pos`.
     pub(super) fn apply(self, pos: u64, data: &[u8], image: &mut Image) {
+        for part in self.kept(data.len()) {
+            image.write(pos + part.start as u64, &data[part]);
+        }
+    }
+
+    /// Spoils what is there of a discard of `len` bytes at `pos`.
+    pub(super) fn discard(self, pos: u64, len: u64, image: &mut Image) {
+        for part in self.kept(len as usize) {
+            image.spoil(pos + part.start as u64, part.len() as u64);
+        }
+    }
+
+    /// What is there of a change of `len` bytes.
+    fn kept(self, len: usize) -> Vec<Range<usize>> {
         let Some((unit, keep)) = self.parts() else {
-            image.write(pos, data);
-            return;
+            return std::iter::once(0..len).collect();
         };
-        let count = data.len().div_ceil(unit);
+        let count = len.div_ceil(unit);
         let mut rng = match keep {
             Keep::Random(seed) => Rng::seeded(seed),
             _ => Rng::seeded(0),
         };
-        for (n, bytes) in data.chunks(unit).enumerate() {
-            let is_there = match keep {
-                Keep::Prefix(units) => n < units,
-                Keep::Suffix(units) => n + units >= count,
-                Keep::Random(_) => rng.below(2) == 0,
-            };
-            if is_there {
-                image.write(pos + (n * unit) as u64, bytes);
-            }
-        }
+        let mut is_there = |n: usize| match keep {
+            Keep::Prefix(units) => n < units,
+            Keep::Suffix(units) => n + units >= count,
+            Keep::Random(_) => rng.below(2) == 0,
+        };
+        let units = (0..count).filter(|&n| is_there(n));
+        units.map(|n| n * unit..len.min((n + 1) * unit)).collect()
     }
 
     /// A number that tells it from others.

@@ -296,7 +296,7 @@ impl BlockDevice for SimDevice {
     fn discard(&self, pos: u64, len: u64) -> Result<(), DeviceError> {
         let mut inner = self.inner.lock();
         inner.check(DeviceOp::Discard, pos, len)?;
-        inner.image.clear(pos, len);
+        inner.image.spoil(pos, len);
         inner.push(Event::Discard { pos, len });
         Ok(())
     }

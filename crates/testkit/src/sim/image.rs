@@ -1,7 +1,8 @@
 //! The content of a device as shared blocks: a copy costs one pointer for each MiB.
 
+use runtime::rng::Rng;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Bytes of a block, the unit that copies share.
 const BLOCK: usize = 4096;
@@ -40,9 +41,12 @@ impl Image {
         Ok(image)
     }
 
-    /// Writes it into an empty file, leaving holes where nothing was written.
+    /// Writes it into an empty file, leaving holes where nothing was written, or whole blocks were spoiled.
     pub fn store(&self, file: &mut (impl Write + Seek)) -> io::Result<()> {
-        for (pos, block) in self.blocks() {
+        let written = self
+            .blocks()
+            .filter(|(_, block)| !Arc::ptr_eq(block, &NOISE));
+        for (pos, block) in written {
             file.seek(SeekFrom::Start(pos))?;
             file.write_all(&block[..BLOCK.min((self.size - pos) as usize)])?;
         }
@@ -94,21 +98,27 @@ impl Image {
         }
     }
 
-    /// Makes a range read as zeros.
-    pub fn clear(&mut self, pos: u64, len: u64) {
+    /// Makes a range read as noise, as a device may let a discarded one.
+    pub fn spoil(&mut self, pos: u64, len: u64) {
         for (group, block, inside, _, bytes) in pieces(pos, len as usize) {
-            let Some(group) = &mut self.groups[group] else {
-                continue;
-            };
+            let group = self.groups[group].get_or_insert_with(|| Arc::new(vec![None; GROUP]));
             let slot = &mut Arc::make_mut(group)[block];
             if bytes == BLOCK {
-                *slot = None;
-            } else if let Some(target) = slot {
-                Arc::make_mut(target)[inside..inside + bytes].fill(0);
+                *slot = Some(Arc::clone(&NOISE));
+            } else {
+                let target = slot.get_or_insert_with(|| Arc::new([0; BLOCK]));
+                let part = inside..inside + bytes;
+                Arc::make_mut(target)[part.clone()].copy_from_slice(&NOISE[part]);
             }
         }
     }
 }
+
+/// What discarded blocks read as: nothing that could be taken for a block of a volume.
+static NOISE: LazyLock<Block> = LazyLock::new(|| {
+    let mut rng = Rng::seeded(0x0D15_CA2D);
+    Arc::new(std::array::from_fn(|_| rng.next_u32() as u8))
+});
 
 /// Cuts `[pos, pos + len)` at block borders: (group, block in it, offset in that, offset in the buffer, bytes).
 fn pieces(pos: u64, len: usize) -> impl Iterator<Item = (usize, usize, usize, usize, usize)> {
@@ -159,15 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn cleared_ranges_read_as_zeros() {
+    fn spoiled_ranges_keep_nothing() {
         let mut image = Image::new(1 << 20);
         image.write(0, &[1; 12288]);
-        image.clear(4000, 4200);
-        assert_eq!(read(&image, 4000, 4200), [0; 4200]);
+        let copy = image.clone();
+        image.spoil(4000, 4200);
+        for (pos, len) in [(4000, 96), (4096, 4096), (8192, 8)] {
+            let spoiled = read(&image, pos, len);
+            assert!(spoiled.iter().filter(|&&byte| byte <= 1).count() < len / 2);
+        }
         assert_eq!(
             (read(&image, 3999, 1), read(&image, 8200, 1)),
             (vec![1], vec![1])
         );
+        assert_eq!(read(&copy, 0, 12288), [1; 12288]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Event {
         /// Index of its [`Event::Write`].
         write: usize,
     },
-    /// A range was discarded.
+    /// A range was discarded: from now on anything may be there.
     Discard {
         /// First byte.
         pos: u64,
@@ -191,6 +191,7 @@ impl<'a> Replay<'a> {
             }
             match &self.log.events[pick.write] {
                 Event::Write { pos, data, .. } => pick.tear.apply(*pos, data, &mut image),
+                Event::Discard { pos, len } => pick.tear.discard(*pos, *len, &mut image),
                 event => apply(event, &mut image),
             }
         }
@@ -218,7 +219,7 @@ fn key_of(event: usize, tear: u64) -> u64 {
 fn apply(event: &Event, image: &mut Image) {
     match event {
         Event::Write { pos, data, .. } => image.write(*pos, data),
-        Event::Discard { pos, len } => image.clear(*pos, *len),
+        Event::Discard { pos, len } => image.spoil(*pos, *len),
         _ => {}
     }
 }
