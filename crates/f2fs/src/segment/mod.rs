@@ -12,6 +12,7 @@
 //! | [`curseg`] | an open log |
 //! | [`alloc`] | taking blocks |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
+//! | [`survey`] | what all segments hold; where the next blocks would go |
 //! | [`recover`] | blocks found behind the last checkpoint |
 //!
 //! # Invariants
@@ -31,6 +32,7 @@ mod entry;
 mod load;
 mod recover;
 mod sit_flush;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -53,6 +55,7 @@ pub(crate) use curseg::summary_kind;
 pub(crate) use load::LoadedLogs;
 pub(crate) use recover::Claims;
 pub(crate) use sit_flush::SitFlush;
+pub(crate) use survey::{SegmentState, SegmentUse};
 
 /// Contiguous blocks that were taken for one owner after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
