@@ -7,4 +7,5 @@ mod demo;
 mod full;
 mod hostile;
 mod images;
+mod layout;
 mod round_trip;

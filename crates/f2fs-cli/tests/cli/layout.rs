@@ -1,0 +1,86 @@
+//! Where files lie.
+
+use crate::common::{Image, noise, text};
+use std::fs;
+
+/// The extents and figures of a file.
+fn layout(image: &Image, path: &str) -> (Vec<serde_json::Value>, serde_json::Value) {
+    let stat = image.run("stat", &["--extents", "--json", path]).json();
+    let extents = stat[0]["extents"].as_array().unwrap().clone();
+    (extents, stat[0]["layout"].clone())
+}
+
+#[test]
+fn stat_tells_where_bytes_lie() {
+    let image = Image::new(&["--size", "128M", "--compress", "lz4"]);
+    let content = [text(1 << 20), noise(65_536, 2)].concat();
+    image.write("/packed", &content);
+    image
+        .run_with_input("write", &["/packed", "--offset", "8M"], b"end")
+        .ok();
+    let (extents, sums) = layout(&image, "/packed");
+    let sum = |field: &str| -> u64 { extents.iter().filter_map(|e| e[field].as_u64()).sum() };
+    assert_eq!(sum("len"), (8 << 20) + 4096);
+    let kinds: Vec<_> = extents
+        .iter()
+        .map(|e| e["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds.first(), Some(&"compressed"));
+    assert_eq!(kinds[kinds.len() - 2..], ["hole", "plain"]);
+    let blocks: u64 = extents
+        .iter()
+        .flat_map(|e| e["runs"].as_array().cloned().unwrap_or_default())
+        .map(|run| run["blocks"].as_u64().unwrap())
+        .sum();
+    assert_eq!(sums["blocks"].as_u64().unwrap(), blocks);
+    assert_eq!(sum("stored"), blocks * 4096);
+    assert_eq!(sums["compressed_len"], 1 << 20);
+    let holes = kinds.iter().filter(|kind| **kind == "hole").count();
+    assert_eq!(sums["extents"], extents.len() - holes);
+    // A plain extent holds the bytes where it says.
+    let last = extents.last().unwrap();
+    let at = last["runs"][0]["block"].as_u64().unwrap() as usize * 4096;
+    assert!(fs::read(&image.path).unwrap()[at..].starts_with(b"end\0"));
+    let info = image.run::<&str>("info", &["--json"]).json();
+    let main = info["super_block"]["main_block"].as_u64().unwrap() as usize;
+    let segment = last["runs"][0]["segment"].as_u64().unwrap() as usize;
+    assert_eq!(segment, (at / 4096 - main) / 512);
+
+    let table = image.run("stat", &["--extents", "/packed"]).ok();
+    for part in [
+        "offset",
+        " compressed ",
+        " hole\n",
+        "layout",
+        "fragmentation",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let plain = image.run("stat", &["/packed", "--json"]).json();
+    assert!(plain[0].get("extents").is_none() && plain[0].get("layout").is_none());
+    image
+        .run("stat", &["--extents", "/none"])
+        .fails(1, "/none: no such file");
+}
+
+#[test]
+fn sparse_files_of_terabytes_are_told_at_once() {
+    let image = Image::new(&["--size", "64M"]);
+    image.write("/huge", b"start");
+    image.run("truncate", &["/huge", "--size", "3T"]).ok();
+    image
+        .run_with_input("write", &["/huge", "--offset", "2T"], b"x")
+        .ok();
+    let (extents, _) = layout(&image, "/huge");
+    let ends: Vec<_> = extents
+        .iter()
+        .map(|e| (e["kind"].as_str().unwrap(), e["pos"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("plain", 0),
+        ("hole", 4096),
+        ("plain", 2 << 40),
+        ("hole", (2 << 40) + 4096),
+    ];
+    assert_eq!(ends, expected);
+}
