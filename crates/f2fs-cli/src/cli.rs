@@ -2,8 +2,8 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm, setquota,
-    stat, truncate, umount, write,
+    cat, chattr, clusters, defrag, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm,
+    setquota, stat, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -127,6 +127,7 @@ enum Command {
     Release(clusters::Clusters),
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),
+    Defrag(defrag::Defrag),
     Truncate(truncate::Truncate),
     Df(df::Df),
     Info(info::Info),
@@ -162,6 +163,7 @@ impl Cli {
             Command::Decompress(command) => command.run(engine, Action::Decompress),
             Command::Release(command) => command.run(engine, Action::Release),
             Command::Reserve(command) => command.run(engine, Action::Reserve),
+            Command::Defrag(command) => command.run(engine),
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Info(command) => command.run(engine),

@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod chattr;
 pub(crate) mod clusters;
+pub(crate) mod defrag;
 pub(crate) mod demo;
 pub(crate) mod df;
 pub(crate) mod get;

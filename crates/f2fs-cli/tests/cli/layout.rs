@@ -1,7 +1,23 @@
-//! Where files lie.
+//! Where files lie, files in fewer pieces.
 
-use crate::common::{Image, noise, text};
+use crate::common::{Image, arg, f2fs, noise, text};
 use std::fs;
+
+/// Two files in turns, each command with its own checkpoint.
+fn take_turns(image: &Image) -> Vec<u8> {
+    let content = noise(40 * 4096, 3);
+    image.write("/a", b"");
+    image.write("/b", b"");
+    for (n, piece) in content.chunks(4096).enumerate() {
+        let at = (n * 4096).to_string();
+        for path in ["/a", "/b"] {
+            image
+                .run_with_input("write", &[path, "--offset", &at], piece)
+                .ok();
+        }
+    }
+    content
+}
 
 /// The extents and figures of a file.
 fn layout(image: &Image, path: &str) -> (Vec<serde_json::Value>, serde_json::Value) {
@@ -83,4 +99,52 @@ fn sparse_files_of_terabytes_are_told_at_once() {
         ("hole", (2 << 40) + 4096),
     ];
     assert_eq!(ends, expected);
+}
+
+#[test]
+fn defrag_gathers_the_pieces() {
+    let image = Image::new(&["--size", "128M"]);
+    let content = take_turns(&image);
+    image.run("mkdir", &["/d"]).ok();
+    image.write("/d/small", b"tiny");
+    image.run("mv", &["/b", "/d/b"]).ok();
+    let runs = |path: &str| layout(&image, path).1["runs"].as_u64().unwrap();
+    let before = runs("/a");
+    assert!(before > 20, "{before}");
+    let times = image.run("stat", &["--json", "/a"]).json();
+    let bytes = fs::read(&image.path).unwrap();
+    let plan = image.run("defrag", &["--dry-run", "/a"]).ok();
+    assert!(plan.contains("/a: ") && plan.contains("would be"), "{plan}");
+    assert!(fs::read(&image.path).unwrap() == bytes);
+
+    let told = image.run("defrag", &["/a"]).ok();
+    let after = runs("/a");
+    assert!(after <= 2, "{after}");
+    let line = format!("/a: {before} runs -> {after}, 160.0 KiB moved\n");
+    assert!(told.starts_with(&line), "{told}");
+    assert!(told.contains("1 file: 1 written anew, 0 left alone"));
+    let again = image.run("defrag", &["/a"]).ok();
+    assert!(again.contains("nothing to do"), "{again}");
+    let times_after = image.run("stat", &["--json", "/a"]).json();
+    for time in ["modified", "changed"] {
+        assert_eq!(times[0][time], times_after[0][time]);
+    }
+
+    image.run("defrag", &["/d"]).fails(1, "use -r");
+    let done = image
+        .run("defrag", &["-r", "--json", "/", "/d/small"])
+        .json();
+    let files = done["files"].as_array().unwrap();
+    let names: Vec<_> = files.iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["/d/b"], "the inline file was met below / already");
+    assert_eq!(done["total"]["files"], 3);
+    assert_eq!(done["total"]["moved_blocks"], 40);
+    let small = image.run("defrag", &["/d/small"]).ok();
+    assert!(small.contains("left alone: its bytes are in its inode"));
+    image
+        .run("defrag", &["/none"])
+        .fails(1, "/none: no such file");
+    assert_eq!(f2fs(["defrag", arg(&image.path)]).code, 2);
+    assert!(image.cat("/a") == content && image.cat("/d/b") == content);
+    image.assert_clean();
 }
