@@ -2,8 +2,8 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, defrag, demo, df, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm,
-    setquota, stat, truncate, umount, write,
+    cat, chattr, clusters, defrag, demo, df, get, info, ln, ls, map, mkdir, mkfs, mount, mv, put,
+    rm, setquota, stat, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -131,6 +131,7 @@ enum Command {
     Truncate(truncate::Truncate),
     Df(df::Df),
     Info(info::Info),
+    Map(map::Map),
     Setquota(setquota::Setquota),
 }
 
@@ -167,6 +168,7 @@ impl Cli {
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Info(command) => command.run(engine),
+            Command::Map(command) => command.run(engine),
             Command::Setquota(command) => command.run(engine),
         }
     }

@@ -1,4 +1,4 @@
-//! Where files lie, files in fewer pieces.
+//! Where files lie, files in fewer pieces, pictures of volumes.
 
 use crate::common::{Image, arg, f2fs, noise, text};
 use std::fs;
@@ -146,5 +146,142 @@ fn defrag_gathers_the_pieces() {
         .fails(1, "/none: no such file");
     assert_eq!(f2fs(["defrag", arg(&image.path)]).code, 2);
     assert!(image.cat("/a") == content && image.cat("/d/b") == content);
+    image.assert_clean();
+}
+
+/// Elements of markup, opened and closed in order; panics where it is not well-formed. `void` ones have no end.
+fn check_markup(text: &str, void: &[&str]) -> usize {
+    let mut open: Vec<&str> = Vec::new();
+    let (mut count, mut rest) = (0, text);
+    while let Some(at) = rest.find('<') {
+        assert!(!rest[..at].contains('>'), "a stray '>': {:?}", &rest[..at]);
+        rest = &rest[at + 1..];
+        let end = rest.find('>').unwrap();
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        if tag.starts_with('!') {
+            continue;
+        }
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/'])
+            .next()
+            .unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else if !tag.ends_with('/') && !void.contains(&name) {
+            open.push(name);
+        }
+        count += 1;
+        if (name == "script" || name == "style") && !tag.starts_with('/') {
+            rest = &rest[rest.find(&format!("</{name}>")).unwrap()..];
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    count
+}
+
+fn draw(image: &Image, name: &str, args: &[&str]) -> String {
+    let output = image.beside(name);
+    image
+        .run("map", &[&["-o", arg(&output)], args].concat())
+        .ok();
+    fs::read_to_string(output).unwrap()
+}
+
+#[test]
+fn maps_are_well_formed_and_full_of_figures() {
+    let image = Image::new(&[
+        "--size",
+        "256M",
+        "--label",
+        "my volume",
+        "--compress",
+        "lz4",
+    ]);
+    image.write("/packed", &text(9 << 20));
+    image.write("/noise", &noise(5 << 20, 1));
+    image.write("/gone", &noise(3 << 20, 2));
+    image.run("rm", &["/gone"]).ok();
+    let bytes = fs::read(&image.path).unwrap();
+    let info = image.run::<&str>("info", &["--json"]).json();
+    let segments = info["super_block"]["main_segments"].as_u64().unwrap();
+    for (name, void) in [("map.svg", &[][..]), ("map.html", &["meta"][..])] {
+        let text = draw(&image, name, &[]);
+        assert!(check_markup(&text, void) > segments as usize * 3);
+        assert!(text.contains("my volume"));
+        let cells = text.matches("<g class=\"c\"><title>segment ").count();
+        assert_eq!(cells as u64, segments);
+        for word in [
+            "superblock",
+            "checkpoint",
+            "SIT",
+            "NAT",
+            "SSA",
+            "MAIN",
+            "hot data",
+            "cold node",
+            "dead",
+            "open log: warm data",
+            "of it compressed",
+        ] {
+            assert!(text.contains(word), "{name}: {word}");
+        }
+        assert!(
+            !text.contains("http://") || name == "map.svg",
+            "nothing from elsewhere"
+        );
+        assert!(!text.contains("of the file"));
+        let text = draw(&image, name, &["--file", "/packed"]);
+        check_markup(&text, void);
+        assert!(text.contains("Pieces of /packed") && text.contains("of the file: "));
+        let few = draw(&image, name, &["--cells", "10"]);
+        let cells = few.matches("<title>segments ").count();
+        assert!((1..=10).contains(&cells), "{cells}");
+    }
+    assert!(
+        fs::read(&image.path).unwrap() == bytes,
+        "opened for reading only"
+    );
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let hostile = "</title><script>alert(1)</script>\"'&\u{202e}";
+    let image = Image::new(&["--size", "64M", "--label", hostile]);
+    let path = "/x\u{1}<img src=x onerror=alert(2)>\"&]]>";
+    image.write(path, &noise(100_000, 1));
+    for (name, void, scripts) in [("map.svg", &[][..], 0), ("map.html", &["meta"][..], 1)] {
+        let text = draw(&image, name, &["--file", path]);
+        check_markup(&text, void);
+        assert_eq!(text.matches("<script").count(), scripts);
+        assert!(!text.contains("<img") && !text.contains('\u{1}') && !text.contains('\u{202e}'));
+        assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"));
+        assert!(text.contains("&lt;img src=x onerror=alert(2)&gt;"));
+    }
+}
+
+#[test]
+fn maps_refuse_with_advice() {
+    let image = Image::new(&["--size", "64M"]);
+    let map = |output: &str, args: &[&str]| {
+        let output = image.beside(output);
+        let ended = image.run("map", &[&["-o", arg(&output)], args].concat());
+        assert!(!output.exists() || output == image.path, "{output:?}");
+        ended
+    };
+    map("map.png", &[]).fails(2, "ends in .svg or .html");
+    map("map", &[]).fails(2, "ends in .svg or .html");
+    map("map.svg", &["--file", "/none"]).fails(1, "/none: no such file");
+    map("map.svg", &["--file", "/"]).fails(1, "/: is a directory");
+    assert_eq!(map("map.svg", &["--cells", "0"]).code, 2);
+    map("no/map.svg", &[]).fails(1, "no such file");
+    assert_eq!(image.run::<&str>("map", &[]).code, 2);
+    // The image under a name that ends well.
+    let link = image.beside("link.svg");
+    fs::hard_link(&image.path, &link).unwrap();
+    image
+        .run("map", &["-o", arg(&link)])
+        .fails(2, "the image itself");
     image.assert_clean();
 }
