@@ -101,19 +101,60 @@ pub(crate) fn next_stretch(
     let mut stretch = Stretch::default();
     while at < end.min(size_blocks) {
         let (found, next) = layout::look(&ops, &mut inode.tree.lock(), at, end)?;
-        for extent in found.iter().filter(|e| is_movable(e, size_blocks)) {
-            let len = extent.len / BLOCK;
-            if stretch.len > 0 && stretch.len + len > STRETCH {
+        for extent in found.iter().filter(|extent| extent.is_stored()) {
+            let is_movable = is_movable(extent, size_blocks);
+            let is_full = stretch.len + extent.len / BLOCK > STRETCH;
+            if stretch.len > 0 && (is_full || !is_movable) {
                 stretch.next = extent.pos / BLOCK;
                 stretch.follower = extent.runs.first().map(|run| run.block);
                 return Ok(Some(stretch));
             }
-            stretch.add(extent);
+            if is_movable {
+                stretch.add(extent);
+            }
         }
         at = next;
     }
+    if stretch.len == 0 {
+        return Ok(None);
+    }
     stretch.next = end;
-    Ok((stretch.len > 0).then_some(stretch))
+    stretch.follower = first_from(&ops, end)?;
+    Ok(Some(stretch))
+}
+
+/// The block on the device that the file goes on with at block `at`, or behind a hole there.
+fn first_from(ops: &DataOps<'_>, mut at: u64) -> Result<Option<u32>> {
+    let mut tree = ops.inode.tree.lock();
+    let end = layout::end_of(&tree);
+    while at < end {
+        let (found, next) = layout::look(ops, &mut tree, at, end)?;
+        if let Some(run) = found.iter().find_map(|extent| extent.runs.first()) {
+            return Ok(Some(run.block));
+        }
+        at = next;
+    }
+    Ok(None)
+}
+
+/// The block on the device behind the last one that the file has before block `end`, a whole cluster's first. The
+/// file is not inline.
+pub(crate) fn end_before(fs: &Fs, inode: &Arc<Inode>, end: u64) -> Result<Option<u32>> {
+    let ops = DataOps::new(fs, inode);
+    let (mut at, mut last) = (0, None);
+    let end = end.min(layout::end_of(&inode.tree.lock()));
+    while at < end {
+        let (found, next) = {
+            let mut tree = inode.tree.lock();
+            let found = layout::look(&ops, &mut tree, at, end)?;
+            tree.trim(layout::NODES_KEPT);
+            found
+        };
+        let mut runs = found.iter().filter_map(|extent| extent.runs.last());
+        last = runs.next_back().map(DeviceRun::end).or(last);
+        at = next;
+    }
+    Ok(last)
 }
 
 /// Whether writing an extent anew keeps its form: a compressed cluster over the end of the file would become raw.

@@ -100,8 +100,16 @@ pub(crate) fn defragment(
     let mut at = range.start / iomap::BLOCK_SIZE / clusters * clusters;
     let end = range.end.div_ceil(iomap::BLOCK_SIZE);
     let end = end.next_multiple_of(clusters);
-    // The block on the device behind the last stretch, if that one stays where it is.
-    let mut stays = None;
+    // The block on the device behind the file's last one before `at`, if that one stays where it is.
+    let mut stays = {
+        let _shared = inode.rwsem.read();
+        let is_inline = inline::is_inline(&inode.tree.lock());
+        if is_inline {
+            None
+        } else {
+            defrag::end_before(fs, inode, at)?
+        }
+    };
     while at < end {
         let Some(step) = step(fs, inode, at..end, stays, how)? else {
             break;
@@ -215,5 +223,47 @@ fn summary(fs: &Fs, inode: &Arc<Inode>) -> Result<LayoutSummary> {
             Some(extent) => summary.add(&extent),
             None => return Ok(summary),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FormatOptions, OpenOptions, Volume, VolumeOptions};
+    use blockdev::MemDevice;
+    use f2fs_format::Nid;
+
+    #[test]
+    fn files_that_must_not_move_say_why() {
+        let device = Arc::new(MemDevice::new(64 << 20));
+        let format = FormatOptions::new(64 << 20);
+        let volume = Volume::create_on(device, &format, &VolumeOptions::default()).unwrap();
+        let options = OpenOptions::new().write(true).create(true);
+        let file = volume.open_with("/f", &options).unwrap();
+        file.write_all_at(0, &[1; 10_000]).unwrap();
+        let fs = volume.fs();
+        let inode = fs.inodes.peek(Nid::new(file.metadata().ino())).unwrap();
+        assert_eq!(left_alone(&inode), None);
+        let told = |reason| {
+            let done = file.defragment(0..u64::MAX).unwrap();
+            assert_eq!((done.left, done.moved_blocks), (Some(reason), 0));
+        };
+        let set = |inline: InlineFlags, advise: Advise| {
+            let mut tree = inode.tree.lock();
+            tree.inode_mut().set_inline(inline);
+            tree.inode_mut().set_advise(advise);
+        };
+        let (inline, advise) = {
+            let tree = inode.tree.lock();
+            (tree.inode.inline(), tree.inode.advise())
+        };
+        set(inline | InlineFlags::PIN_FILE, advise);
+        told(LeftAlone::Pinned);
+        set(inline, advise | Advise::VERITY);
+        told(LeftAlone::Sealed);
+        set(inline, advise | Advise::ENCRYPT);
+        told(LeftAlone::Encrypted);
+        set(inline, advise);
+        assert_eq!(file.defragment(0..u64::MAX).unwrap().left, None);
     }
 }
