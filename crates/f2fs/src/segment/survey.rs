@@ -139,3 +139,70 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::tests::{fresh, open};
+    use f2fs_format::SummaryEntry;
+
+    fn owners(count: usize) -> Vec<SummaryEntry> {
+        let owner = SummaryEntry {
+            nid: 9,
+            version: 0,
+            ofs_in_node: 0,
+        };
+        vec![owner; count]
+    }
+
+    #[test]
+    fn an_outlook_is_what_comes_then() {
+        let meta = open(&fresh(&[]));
+        let segments = &meta.segments;
+        let (mut checked, mut most) = (0, 0);
+        for (n, count) in [1, 300, 211, 1, 700, 1500, 512, 4000, 4000, 4000]
+            .into_iter()
+            .enumerate()
+        {
+            let log = [CursegType::WarmData, CursegType::ColdData][n % 2];
+            let Some(runs) = segments.outlook(log, count as u64) else {
+                break;
+            };
+            let taken = segments.allocate(log, &owners(count)).unwrap();
+            assert_eq!(taken.len() as u64, runs, "{count} blocks");
+            checked += 1;
+            most = most.max(runs);
+        }
+        assert!(checked > 5 && most > 1, "{checked} {most}");
+        // More than free sections hold, data would fill holes.
+        assert_eq!(segments.outlook(CursegType::WarmData, 1 << 20), None);
+        assert_eq!(segments.outlook(CursegType::WarmData, 0), Some(0));
+    }
+
+    #[test]
+    fn a_survey_agrees_with_the_counters() {
+        let meta = open(&fresh(&[]));
+        let segments = &meta.segments;
+        let runs = segments
+            .allocate(CursegType::WarmData, &owners(1300))
+            .unwrap();
+        for n in 0..100 {
+            let block = runs[0].start.checked_add(2 * n).unwrap();
+            segments.invalidate(block).unwrap();
+        }
+        let counts = segments.counts();
+        let (mut valid, mut dead, mut free, mut prefree) = (0, 0, 0, 0);
+        let mut next = 0;
+        segments.survey(|segment| {
+            assert_eq!(segment.segno.get(), next);
+            next += 1;
+            valid += u64::from(segment.valid);
+            dead += u64::from(segment.dead);
+            free += u32::from(segment.state == SegmentState::Free);
+            prefree += u32::from(segment.state == SegmentState::Prefree);
+        });
+        assert_eq!(next, counts.total);
+        assert_eq!((valid, dead), (counts.valid_blocks, 100));
+        assert_eq!((free, prefree), (counts.free, counts.prefree));
+    }
+}
