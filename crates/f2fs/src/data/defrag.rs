@@ -98,6 +98,8 @@ pub(crate) fn next_stretch(
 ) -> Result<Option<Stretch>> {
     let ops = DataOps::new(fs, inode);
     let size_blocks = inode.size().div_ceil(BLOCK);
+    // What the stretches before needed is not needed any more.
+    inode.tree.lock().trim(layout::NODES_KEPT);
     let mut stretch = Stretch::default();
     while at < end.min(size_blocks) {
         let (found, next) = layout::look(&ops, &mut inode.tree.lock(), at, end)?;
