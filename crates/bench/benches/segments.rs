@@ -52,7 +52,7 @@ fn default_dir() -> PathBuf {
 
 /// A sparse volume whose segments, but for the first, are partly in use.
 fn make(path: &Path, segments: u64) -> Result<()> {
-    let format = f2fs::FormatOptions::new(segments * 2 << 20);
+    let format = f2fs::FormatOptions::new((segments * 2) << 20);
     let volume = Volume::create(path, &format, &VolumeOptions::default());
     let volume = volume.expect("the volume is made");
     volume

@@ -47,6 +47,8 @@ pub enum Op {
     Truncate(String, u64),
     /// Reserves, punches or zeroes bytes of a file: start and length.
     Allocate(String, Fallocate, u64, u64),
+    /// Writes the pieces of a file anew where they lie together.
+    Defragment(String),
     /// Moves a name; what has the new one is replaced.
     Rename(String, String),
     /// Gives a file another name.
@@ -109,6 +111,7 @@ impl Display for Op {
             Self::Write(path, pos, data) => write!(f, "write {path} at {pos}: {data}"),
             Self::Truncate(path, size) => write!(f, "truncate {path} to {size}"),
             Self::Allocate(path, how, start, len) => write!(f, "{how:?} {path} {start}+{len}"),
+            Self::Defragment(path) => write!(f, "defragment {path}"),
             Self::Rename(from, to) => write!(f, "rename {from} to {to}"),
             Self::Link(from, to) => write!(f, "link {from} as {to}"),
             Self::Unlink(path) => write!(f, "unlink {path}"),

@@ -6,8 +6,8 @@ use crate::world::Identity;
 use anyhow::{Result, ensure};
 use blockdev::BlockDevice;
 use f2fs::{
-    CompressDefaults, FsyncMode, GcOptions, Node, OpenOptions, Owner, SetAttr, SetXattr, Volume,
-    VolumeOptions,
+    CompressDefaults, Defragment, FsyncMode, GcOptions, Node, OpenOptions, Owner, SetAttr,
+    SetXattr, Volume, VolumeOptions,
 };
 use runtime::clock::StepClock;
 use std::sync::Arc;
@@ -101,6 +101,9 @@ pub fn run(volume: &Volume, op: &Op, bytes: &[u8]) -> Result<Option<Identity>> {
         Op::Allocate(path, how, start, len) => {
             let file = volume.open_with(path, &writing)?;
             file.fallocate(*how, *start..*start + *len)?;
+        }
+        Op::Defragment(path) => {
+            volume.defragment(path, Defragment::Write)?;
         }
         Op::Rename(from, to) => volume.rename(from, to)?,
         Op::Link(from, to) => volume.hard_link(from, to)?,

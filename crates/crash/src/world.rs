@@ -200,6 +200,10 @@ impl World {
             Op::Write(path, pos, data) => self.write(path, *pos, data)?,
             Op::Truncate(path, size) => self.truncate(path, *size)?,
             Op::Allocate(path, how, start, len) => self.allocate(path, *how, *start, *len)?,
+            // Where bytes lie is nothing that a user sees.
+            Op::Defragment(path) => {
+                self.get(path)?;
+            }
             Op::Rename(from, to) => self.rename(from, to)?,
             Op::Link(from, to) => {
                 let id = self.get(from)?;

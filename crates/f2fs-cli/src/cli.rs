@@ -2,8 +2,8 @@
 
 use crate::commands::clusters::Action;
 use crate::commands::{
-    cat, chattr, clusters, demo, df, gc, get, info, ln, ls, mkdir, mkfs, mount, mv, put, rm,
-    setquota, stat, trim, truncate, umount, write,
+    cat, chattr, clusters, defrag, demo, df, gc, get, info, ln, ls, map, mkdir, mkfs, mount, mv,
+    put, rm, setquota, stat, trim, truncate, umount, write,
 };
 use crate::errors::Result;
 use crate::size::parse_size;
@@ -128,10 +128,12 @@ enum Command {
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),
     Trim(trim::Trim),
+    Defrag(defrag::Defrag),
     Truncate(truncate::Truncate),
     Df(df::Df),
     Gc(gc::Gc),
     Info(info::Info),
+    Map(map::Map),
     Setquota(setquota::Setquota),
 }
 
@@ -165,10 +167,12 @@ impl Cli {
             Command::Release(command) => command.run(engine, Action::Release),
             Command::Reserve(command) => command.run(engine, Action::Reserve),
             Command::Trim(command) => command.run(engine),
+            Command::Defrag(command) => command.run(engine),
             Command::Truncate(command) => command.run(engine),
             Command::Df(command) => command.run(engine),
             Command::Gc(command) => command.run(engine),
             Command::Info(command) => command.run(engine),
+            Command::Map(command) => command.run(engine),
             Command::Setquota(command) => command.run(engine),
         }
     }

@@ -1,10 +1,10 @@
-//! The ioctls that FUSE can carry: flags (`lsattr`, `chattr`), project ids, FITRIM (`fstrim`), and those of F2FS for
-//! compressed files (`f2fs_io`).
+//! The ioctls that FUSE can carry: flags (`lsattr`, `chattr`), project ids, FITRIM (`fstrim`), and those of F2FS
+//! (`f2fs_io`) for compressed files, for files in pieces and for cleaning.
 //!
 //! The kernel has checked who may ask. FIEMAP is answered by the kernel itself, with EOPNOTSUPP.
 
 use crate::attr::errno;
-use f2fs::{CompressAlgorithm, InodeFlags, Node, Volume};
+use f2fs::{CompressAlgorithm, FileType, GcOptions, InodeFlags, LeftAlone, Node, Volume};
 use fuser::Errno;
 
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
@@ -15,6 +15,8 @@ const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 const FS_IOC_GETFSLABEL: u32 = 0x8100_9431;
 const FITRIM: u32 = 0xc018_5879;
 const F2FS_IOC_WRITE_CHECKPOINT: u32 = 0xf507;
+const F2FS_IOC_GARBAGE_COLLECT: u32 = 0x4004_f506;
+const F2FS_IOC_DEFRAGMENT: u32 = 0xc010_f508;
 const F2FS_IOC_GET_COMPRESS_BLOCKS: u32 = 0x8008_f511;
 const F2FS_IOC_RELEASE_COMPRESS_BLOCKS: u32 = 0x8008_f512;
 const F2FS_IOC_RESERVE_COMPRESS_BLOCKS: u32 = 0x8008_f513;
@@ -36,6 +38,9 @@ const XFLAGS: [(u32, InodeFlags); 6] = [
 
 /// Bytes of a block.
 const BLOCK_BYTES: u64 = 4096;
+/// No file of the format is longer, in bytes.
+const FILE_MAX: u64 = (923 + 2 * 1018 + 2 * 1018 * 1018 + 1018 * 1018 * 1018) * 4096;
+
 /// Bytes of `struct fsxattr`.
 const FSXATTR_LEN: usize = 28;
 
@@ -54,7 +59,11 @@ pub(crate) struct Caller {
 impl Caller {
     fn check(self, cmd: u32) -> Result<(), Errno> {
         match cmd {
-            F2FS_IOC_WRITE_CHECKPOINT | FITRIM if !self.is_root => Err(Errno::EPERM),
+            F2FS_IOC_WRITE_CHECKPOINT | F2FS_IOC_GARBAGE_COLLECT | F2FS_IOC_DEFRAGMENT | FITRIM
+                if !self.is_root =>
+            {
+                Err(Errno::EPERM)
+            }
             F2FS_IOC_RELEASE_COMPRESS_BLOCKS
             | F2FS_IOC_RESERVE_COMPRESS_BLOCKS
             | F2FS_IOC_SET_COMPRESS_OPTION
@@ -100,6 +109,8 @@ pub(crate) fn run(
         }
         FITRIM => fitrim(volume, input),
         F2FS_IOC_WRITE_CHECKPOINT => done(volume.sync()),
+        F2FS_IOC_GARBAGE_COLLECT => collect(volume),
+        F2FS_IOC_DEFRAGMENT => defragment(node, input),
         F2FS_IOC_GET_COMPRESS_BLOCKS => count(node.saved_blocks()),
         F2FS_IOC_RELEASE_COMPRESS_BLOCKS => count(node.release_saved()),
         F2FS_IOC_RESERVE_COMPRESS_BLOCKS => count(node.reserve_saved()),
@@ -114,6 +125,15 @@ pub(crate) fn run(
     }?;
     // FS_IOC_GETFLAGS is declared with a long but used with an int.
     Ok(answer[..answer.len().min(out_size)].to_vec())
+}
+
+/// Cleans one section. Whoever asks for more asks until nothing is left.
+fn collect(volume: &Volume) -> Answer {
+    match volume.gc_section(GcOptions::default()) {
+        Ok(true) => Ok(Vec::new()),
+        Ok(false) => Err(Errno::ENODATA),
+        Err(error) => Err(errno(&error)),
+    }
 }
 
 /// The answer of an ioctl that gives nothing back.
@@ -139,6 +159,29 @@ fn set_compress_option(node: &Node, input: &[u8]) -> Answer {
     };
     let algorithm = CompressAlgorithm::from_raw(algorithm).ok_or(Errno::EINVAL)?;
     done(node.set_compress_option(algorithm, log_size))
+}
+
+/// `struct f2fs_defragment`: start and length in bytes; the answer has the bytes that were written anew. EAGAIN says,
+/// as in the kernel, that the free space does not hold them any better.
+fn defragment(node: &Node, input: &[u8]) -> Answer {
+    const BLOCK: u64 = 4096;
+    let (start, len) = (long(input, 0)?, long(input, 8)?);
+    let end = start.checked_add(len).ok_or(Errno::EINVAL)?;
+    let is_whole = start.is_multiple_of(BLOCK) && len.is_multiple_of(BLOCK);
+    if node.file_type() != FileType::Regular || !is_whole || end > FILE_MAX {
+        return Err(Errno::EINVAL);
+    }
+    let done = node.defragment(start..end).map_err(|error| errno(&error))?;
+    let nothing_moved = done.moved_len == 0;
+    match done.left {
+        Some(LeftAlone::NoRoom) if nothing_moved => Err(Errno::EAGAIN),
+        Some(LeftAlone::Released | LeftAlone::Pinned) => Err(Errno::EINVAL),
+        Some(LeftAlone::Sealed | LeftAlone::Immutable) => Err(Errno::EPERM),
+        Some(LeftAlone::Encrypted) => Err(errno(&f2fs::Error::NoKey)),
+        Some(LeftAlone::Inline | LeftAlone::NoRoom) | None => {
+            Ok([start.to_le_bytes(), done.moved_len.to_le_bytes()].concat())
+        }
+    }
 }
 
 /// A 32-bit word of the caller's bytes.
@@ -212,4 +255,80 @@ fn label(volume: &Volume) -> Vec<u8> {
     bytes.truncate(255);
     bytes.resize(256, 0);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use f2fs::{FormatOptions, OpenOptions, VolumeOptions};
+
+    const ROOT: Caller = Caller {
+        is_root: true,
+        writes: true,
+        has_other_writers: false,
+    };
+
+    /// Two files that take turns, 4 KiB at a time.
+    fn torn() -> (tempfile::NamedTempFile, Volume) {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        let format = FormatOptions::new(128 << 20);
+        let volume = Volume::create(image.path(), &format, &VolumeOptions::default()).unwrap();
+        let options = OpenOptions::new().write(true).create(true);
+        let files = ["/a", "/b"].map(|path| volume.open_with(path, &options).unwrap());
+        for at in 0..50 {
+            for file in &files {
+                file.write_all_at(at * 4096, &[at as u8; 4096]).unwrap();
+                file.sync_data().unwrap();
+            }
+        }
+        drop(files);
+        (image, volume)
+    }
+
+    fn runs(volume: &Volume) -> u64 {
+        let mut summary = f2fs::LayoutSummary::default();
+        for extent in volume.open_file("/a").unwrap().layout() {
+            summary.add(&extent.unwrap());
+        }
+        summary.runs
+    }
+
+    #[test]
+    fn defragmenting_answers_what_moved() {
+        let (_image, volume) = torn();
+        let root = volume.root().unwrap();
+        let node = root.lookup(b"a").unwrap();
+        let ask = |node: &Node, caller: Caller, start: u64, len: u64| {
+            let input = [start.to_le_bytes(), len.to_le_bytes()].concat();
+            run(&volume, node, caller, F2FS_IOC_DEFRAGMENT, (&input, 16))
+        };
+        let user = Caller {
+            is_root: false,
+            ..ROOT
+        };
+        let before = runs(&volume);
+        assert!(before > 20, "{before}");
+        assert_eq!(ask(&node, user, 0, 4096), Err(Errno::EPERM));
+        for (start, len) in [(1, 4096), (0, 100), (0, 1 << 62), (u64::MAX - 4095, 4096)] {
+            assert_eq!(ask(&node, ROOT, start, len), Err(Errno::EINVAL), "{start}");
+        }
+        assert_eq!(ask(&root, ROOT, 0, 4096), Err(Errno::EINVAL));
+        let short = run(&volume, &node, ROOT, F2FS_IOC_DEFRAGMENT, (&[0; 8], 16));
+        assert_eq!(short, Err(Errno::EINVAL));
+        assert_eq!(runs(&volume), before);
+
+        let answer = |start: u64, len: u64| Ok([start.to_le_bytes(), len.to_le_bytes()].concat());
+        assert_eq!(ask(&node, ROOT, 0, 1 << 30), answer(0, 50 * 4096));
+        assert!(runs(&volume) <= 2);
+        assert_eq!(ask(&node, ROOT, 4096, 1 << 30), answer(4096, 0));
+        let mut bytes = [0; 4096];
+        let file = volume.open_file("/a").unwrap();
+        for at in 0..50 {
+            file.read_at(at * 4096, &mut bytes).unwrap();
+            assert_eq!(bytes, [at as u8; 4096]);
+        }
+        node.set_flags(InodeFlags::IMMUTABLE, InodeFlags::empty())
+            .unwrap();
+        assert_eq!(ask(&node, ROOT, 0, 1 << 30), Err(Errno::EPERM));
+    }
 }

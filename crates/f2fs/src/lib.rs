@@ -69,11 +69,13 @@ mod xattr;
 
 pub use api::entry::{DirEntry, ReadDir};
 pub use api::file::File;
+pub use api::layout::FileExtents;
 pub use api::metadata::{ClusterCounts, Compression, Metadata};
 pub use api::node::{NewNode, Node, NodeEntry, NodeStep, RenameMode};
 pub use api::open_options::OpenOptions;
 pub use api::report::{StatFs, VolumeInfo};
 pub use api::volume::{Owner, Special, Volume};
+pub use data::layout::{DeviceRun, ExtentKind, FileExtent, LayoutSummary};
 pub use device::DeviceCounters;
 pub use discard::TrimReport;
 pub use error::{Error, Result};
@@ -83,7 +85,9 @@ pub use f2fs_offline::{FormatOptions, RootCompression};
 pub use gc::{GcOptions, GcReport};
 pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
+pub use ops::defrag::{Defragment, Defragmented, LeftAlone};
 pub use ops::fallocate::Fallocate;
+pub use ops::map::{Area, AreaKind, LogUse, OpenLog, SegmentTotals, VolumeMap};
 pub use ops::privileges::Privileges;
 pub use options::{
     Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Synchronous,

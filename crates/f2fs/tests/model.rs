@@ -190,6 +190,23 @@ impl Run {
         }
     }
 
+    /// Writes a file, or a part of it, anew where its pieces lie together.
+    fn defragment(&mut self) {
+        let name = self.name();
+        if !self.model.files.contains_key(&name) {
+            return;
+        }
+        let (pos, len) = self.range();
+        let range = if self.model.rng.below(2) == 0 {
+            0..u64::MAX
+        } else {
+            pos..pos + len
+        };
+        let file = self.open(&name);
+        let done = file.defragment(range).unwrap();
+        assert!(done.runs_after <= done.before.runs, "{name}: {done:?}");
+    }
+
     fn read(&mut self) {
         let name = self.name();
         let (pos, len) = self.range();
@@ -277,6 +294,7 @@ impl Run {
             78..83 => self.rename(),
             83..87 => self.unlink(),
             87..92 => self.volume().drop_caches(),
+            92..95 => self.defragment(),
             _ => {}
         }
         if n % 500 == 250 {

@@ -41,7 +41,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     // Knows mount points only, so that it runs on any file system.
     ("mount-tests", &[]),
     ("crash", &["f2fs", "testkit", "blockdev", "runtime"]),
-    ("bench", &["f2fs", "f2fs-codec"]),
+    ("bench", &["f2fs", "f2fs-codec", "f2fs-format"]),
     ("xtask", &["testkit"]),
     ("fuzz", &[]),
 ];

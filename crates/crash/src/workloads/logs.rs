@@ -1,4 +1,4 @@
-//! Logs that grow, large overwrites, large directories, an aged volume, threads.
+//! Logs that grow, large overwrites, files in pieces, large directories, an aged volume, threads.
 
 use super::bases::{Bases, Start};
 use crate::op::{Durable, Layout, Op};
@@ -12,6 +12,8 @@ use runtime::rng::Rng;
 pub const APPENDS: u64 = 18;
 /// Cases of [`overwrite`].
 pub const OVERWRITES: u64 = 8;
+/// Cases of [`gather`].
+pub const GATHERS: u64 = 12;
 /// Cases of [`directory`].
 pub const DIRECTORIES: u64 = 3;
 /// Cases of [`aged`].
@@ -100,6 +102,35 @@ pub fn overwrite(bases: &Bases, number: u64) -> Result<Case> {
         ops.push(Op::fsync(path));
     }
     case(bases, Start::Files, mode_of(number / 2), vec![ops])
+}
+
+/// Two files that take turns, so that each lies in pieces, and are gathered again and again.
+pub fn gather(bases: &Bases, number: u64) -> Result<Case> {
+    let layout = LAYOUTS[(number % 3) as usize];
+    let paths = ["/a", "/b"];
+    let mut rng = Rng::seeded(number);
+    let mut ops = paths.map(|path| Op::Create(path.into(), layout)).to_vec();
+    for n in 0..36 {
+        for path in paths {
+            let pos = n % 12 * 16_384;
+            ops.push(Op::write(path, pos, 16_384, Texture::Text));
+            ops.push(Op::fsync(path));
+        }
+        if n % 4 == 3 {
+            let path = paths[rng.below(2) as usize];
+            // What is dirty moves too.
+            if rng.below(2) == 0 {
+                ops.push(Op::write(path, rng.below(100_000), 9000, Texture::Text));
+            }
+            ops.push(Op::Defragment(path.into()));
+            match rng.below(4) {
+                0 => ops.push(Op::SYNC),
+                1 => {}
+                _ => ops.push(Op::fsync(path)),
+            }
+        }
+    }
+    case(bases, Start::Empty, mode_of(number / 3), vec![ops])
 }
 
 /// A directory that grows; one file in so many is made durable.

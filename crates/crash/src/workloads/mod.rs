@@ -5,7 +5,7 @@
 //! | [`bases`] | volumes that workloads start from |
 //! | [`ace`] | all short sequences of operations, each followed by making something durable or nothing |
 //! | [`database`] | a database with a rollback journal or a write-ahead log |
-//! | [`logs`] | logs that grow, large overwrites, large directories, an aged volume, threads |
+//! | [`logs`] | logs that grow, large overwrites, files in pieces, large directories, an aged volume, threads |
 
 pub mod ace;
 pub mod bases;
@@ -109,7 +109,7 @@ pub const WORKLOADS: &[Workload] = &[
         what: "all pairs of operations on names, then an fsync",
         cases: ace::cases(2, &[Kind::Plain], Choice::Names),
         states: 8,
-        share: 20,
+        share: 18,
         make: names(2, POSIX),
     },
     Workload {
@@ -159,6 +159,14 @@ pub const WORKLOADS: &[Workload] = &[
         states: 100,
         share: 2,
         make: Make::Other(logs::overwrite),
+    },
+    Workload {
+        name: "gather",
+        what: "files in pieces that are written anew where they lie together",
+        cases: logs::GATHERS,
+        states: 150,
+        share: 2,
+        make: Make::Other(logs::gather),
     },
     Workload {
         name: "directory",

@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod chattr;
 pub(crate) mod clusters;
+pub(crate) mod defrag;
 pub(crate) mod demo;
 pub(crate) mod df;
 pub(crate) mod gc;
@@ -10,6 +11,7 @@ pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod ln;
 pub(crate) mod ls;
+pub(crate) mod map;
 pub(crate) mod mkdir;
 pub(crate) mod mkfs;
 pub(crate) mod mount;

@@ -1,5 +1,7 @@
 //! `f2fs stat`.
 
+mod extents;
+
 use super::describe::JsonFile;
 use crate::cli::EngineArgs;
 use crate::errors::{At, Failure, Result};
@@ -7,7 +9,8 @@ use crate::session;
 use crate::size::human;
 use crate::text::{flag_string, mode_string, out, print_json, shown, type_name, utc};
 use clap::Args;
-use f2fs::{ClusterCounts, Extent, FileType, IomapKind, Metadata, Volume};
+use extents::{JsonExtents, Segments};
+use f2fs::{ClusterCounts, File, FileType, Metadata, Volume};
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,7 +26,7 @@ pub(crate) struct Stat {
     /// Follow symbolic links
     #[arg(short = 'L', long)]
     dereference: bool,
-    /// List where the bytes lie
+    /// List where the bytes lie on the volume, and how scattered they are
     #[arg(long)]
     extents: bool,
     /// Print a JSON array
@@ -37,9 +40,9 @@ struct JsonStat {
     file: JsonFile,
     #[serde(skip_serializing_if = "Option::is_none")]
     clusters: Option<JsonClusters>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extents: Option<Vec<JsonExtent>>,
     xattrs: Vec<String>,
+    #[serde(flatten)]
+    extents: Option<JsonExtents>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,42 +54,40 @@ struct JsonClusters {
     blocks_saved: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct JsonExtent {
-    pos: u64,
-    len: u64,
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device_pos: Option<u64>,
-}
-
 /// Everything about one file.
 #[derive(Debug)]
 struct Known {
     found: Metadata,
     target: Option<PathBuf>,
     clusters: Option<ClusterCounts>,
-    extents: Option<Vec<Extent>>,
+    /// Open, if its extents are asked for.
+    file: Option<File>,
     xattrs: Vec<String>,
 }
 
 impl Stat {
     pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
         session::reading(&self.image, engine, |volume| {
+            let segments = Segments::of(volume);
             let mut json = Vec::new();
             let mut problems = 0;
             for path in &self.paths {
                 match self.look(volume, path) {
-                    Ok(known) if self.json => json.push(to_json(path, known)),
-                    Ok(known) => print(path, &known)?,
-                    Err(failure) => {
-                        problems += 1;
-                        crate::errors::complain(format_args!("f2fs: {failure}"));
+                    Ok(known) if self.json => json.push(to_json(path, known, segments)),
+                    Ok(known) => {
+                        print(path, &known)?;
+                        if let Some(file) = &known.file {
+                            told(extents::print(path, file, segments), &mut problems)?;
+                        }
                     }
+                    Err(failure) => told(Err(failure), &mut problems)?,
                 }
             }
             if self.json {
                 print_json(&json)?;
+                for stat in json.iter_mut().filter_map(|stat| stat.extents.as_mut()) {
+                    told(stat.failure(), &mut problems)?;
+                }
             }
             if problems > 0 {
                 Err(Failure::Told)
@@ -108,13 +109,11 @@ impl Stat {
             .then(|| volume.read_link(path))
             .transpose()
             .at(path)?;
-        let (mut clusters, mut extents) = (None, None);
+        let (mut clusters, mut file) = (None, None);
         if found.is_file() {
-            let file = volume.open_file(path).at(path)?;
-            clusters = file.clusters().at(path)?;
-            if self.extents {
-                extents = Some(file.extents().at(path)?);
-            }
+            let open = volume.open_file(path).at(path)?;
+            clusters = open.clusters().at(path)?;
+            file = Some(open).filter(|_| self.extents);
         }
         let names = volume.list_xattrs(path).at(path)?;
         let xattrs = names
@@ -125,28 +124,31 @@ impl Stat {
             found,
             target,
             clusters,
-            extents,
+            file,
             xattrs,
         })
     }
 }
 
-fn kind_of(extent: &Extent) -> (&'static str, Option<u64>) {
-    match extent.kind {
-        IomapKind::Hole => ("hole", None),
-        IomapKind::Delalloc => ("reserved", None),
-        IomapKind::Mapped(at) => ("plain", Some(at)),
-        IomapKind::Compressed => ("compressed", None),
-        IomapKind::Inline => ("inline", None),
+/// Tells of a failure with one file and goes on with the next.
+fn told(result: Result<()>, problems: &mut u64) -> Result<()> {
+    match result {
+        Err(Failure::BrokenPipe) => Err(Failure::BrokenPipe),
+        Err(failure) => {
+            *problems += 1;
+            crate::errors::complain(format_args!("f2fs: {failure}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
-fn to_json(path: &Path, known: Known) -> JsonStat {
+fn to_json(path: &Path, known: Known, segments: Segments) -> JsonStat {
     let Known {
         found,
         target,
         clusters,
-        extents,
+        file,
         xattrs,
     } = known;
     JsonStat {
@@ -158,19 +160,8 @@ fn to_json(path: &Path, known: Known) -> JsonStat {
             holes: c.holes,
             blocks_saved: c.blocks_saved,
         }),
-        extents: extents.map(|extents| {
-            let json = |extent: &Extent| {
-                let (kind, device_pos) = kind_of(extent);
-                JsonExtent {
-                    pos: extent.pos,
-                    len: extent.len,
-                    kind,
-                    device_pos,
-                }
-            };
-            extents.iter().map(json).collect()
-        }),
         xattrs,
+        extents: file.map(|file| JsonExtents::new(path, file, segments)),
     }
 }
 
@@ -224,14 +215,6 @@ fn print(path: &Path, known: &Known) -> Result<()> {
     }
     if !known.xattrs.is_empty() {
         line("attributes", known.xattrs.join(", "))?;
-    }
-    for extent in known.extents.iter().flatten() {
-        let (kind, at) = kind_of(extent);
-        let at = at.map_or(String::new(), |at| format!(" at byte {at} of the device"));
-        line(
-            "extent",
-            format!("{}+{} {kind}{at}", extent.pos, extent.len),
-        )?;
     }
     Ok(out.flush()?)
 }

@@ -7,5 +7,6 @@ mod demo;
 mod full;
 mod hostile;
 mod images;
+mod layout;
 mod round_trip;
 mod trim;

@@ -1,6 +1,5 @@
 //! What is known of a file.
 
-use crate::data::DataOps;
 use crate::dir;
 use crate::error::Result;
 use crate::fs::Fs;
@@ -194,26 +193,45 @@ pub(crate) fn count_clusters(fs: &Fs, inode: &Arc<Inode>) -> Result<Option<Clust
         return Ok(None);
     };
     let _shared = inode.rwsem.read();
-    let ops = DataOps::new(fs, inode);
     let mut counts = ClusterCounts::default();
     let size = layout.blocks;
-    for index in 0..inode.size().div_ceil(size * iomap::BLOCK_SIZE) {
-        let span = ops
-            .inode
-            .tree
-            .lock()
-            .slots(fs, index * size, size as usize)?;
-        match span {
-            Span::Hole(_) => counts.holes += 1,
-            Span::Slots(slots) if slots.iter().all(|&s| s == 0) => counts.holes += 1,
-            Span::Slots(slots) => match ClusterSlots::classify(&slots)? {
-                ClusterSlots::Raw => counts.raw += 1,
-                ClusterSlots::Compressed { blocks, .. } => {
-                    counts.compressed += 1;
-                    counts.blocks_saved += size - blocks as u64;
+    let end = inode
+        .size()
+        .div_ceil(iomap::BLOCK_SIZE)
+        .next_multiple_of(size);
+    let mut at = 0;
+    while at < end {
+        let most = (end - at).min(SLOTS_MAX) as usize;
+        match inode.tree.lock().slots(fs, at, most)? {
+            Span::Hole(len) => {
+                let len = len.min(end - at);
+                counts.holes += len / size;
+                at += len;
+            }
+            Span::Slots(slots) => {
+                for cluster in slots.chunks(size as usize) {
+                    counts.add(cluster)?;
                 }
-            },
+                at += slots.len() as u64;
+            }
         }
     }
     Ok(Some(counts))
+}
+
+/// More slots than any node holds; whole clusters of any size.
+const SLOTS_MAX: u64 = 1024;
+
+impl ClusterCounts {
+    fn add(&mut self, slots: &[u32]) -> Result<()> {
+        match ClusterSlots::classify(slots)? {
+            ClusterSlots::Raw if slots.iter().all(|&s| s == 0) => self.holes += 1,
+            ClusterSlots::Raw => self.raw += 1,
+            ClusterSlots::Compressed { blocks, .. } => {
+                self.compressed += 1;
+                self.blocks_saved += (slots.len() - blocks) as u64;
+            }
+        }
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 mod compress;
 pub(crate) mod entry;
 pub(crate) mod file;
+pub(crate) mod layout;
 pub(crate) mod metadata;
 pub(crate) mod node;
 pub(crate) mod open_options;

@@ -209,6 +209,7 @@ fn next_wanted(
             // The end of the file, and clusters with holes, are never compressed.
             ClusterForm::Compressed => blocks.end <= size_blocks && cluster.is_raw_and_whole()?,
             ClusterForm::Raw => cluster.saved()? > 0,
+            ClusterForm::AsStored => false,
         };
         if is_wanted {
             wanted.push(blocks);
@@ -218,10 +219,10 @@ fn next_wanted(
 }
 
 /// While one lives, whoever writes the file back stores clusters in its form.
-struct DecidedForm<'a>(&'a Inode);
+pub(super) struct DecidedForm<'a>(&'a Inode);
 
 impl<'a> DecidedForm<'a> {
-    fn new(inode: &'a Inode, form: ClusterForm) -> Self {
+    pub(super) fn new(inode: &'a Inode, form: ClusterForm) -> Self {
         inode.set_form(Some(form));
         Self(inode)
     }

@@ -155,7 +155,7 @@ fn map_raw(
 }
 
 /// The first run of slots of one kind, and its length.
-fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
+pub(super) fn first_run(ops: &DataOps<'_>, slots: &[u32]) -> Result<(IomapKind, u64)> {
     let first = slots[0];
     let same = |next: &dyn Fn(usize) -> u32| {
         slots

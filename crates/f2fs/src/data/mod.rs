@@ -5,6 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`ops`] | what the buffered I/O engine calls for an open inode |
+//! | [`layout`] | where files lie, node by node |
 //! | [`extent`] | looking up and reserving address slots |
 //! | [`cluster_read`] | compressed clusters: device, decoder, folio |
 //! | [`writeback`] | dirty ranges: encoder, allocator, device, address slots |
@@ -12,6 +13,7 @@
 //! | [`truncate`] | changing the size |
 //! | [`fallocate`] | space without bytes: reserved ahead, freed, zeroed |
 //! | [`compress`] | blocks that clusters save, released and reserved; clusters in the other form |
+//! | [`defrag`] | stretches of a file written anew where they lie together |
 //! | [`shift`] | taking ranges out, inserting holes |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
@@ -20,10 +22,12 @@
 pub(crate) mod cluster_read;
 pub(crate) mod codecs;
 pub(crate) mod compress;
+pub(crate) mod defrag;
 pub(crate) mod extent;
 pub(crate) mod fallocate;
 pub(crate) mod flush;
 pub(crate) mod inline;
+pub(crate) mod layout;
 pub(crate) mod ops;
 pub(crate) mod policy;
 pub(crate) mod shift;

@@ -195,7 +195,12 @@ impl<'a> DataWriteback<'a> {
         let blocks = blocks_in(folio, cluster);
         let is_whole = folio.is_uptodate(blocks.clone());
         let is_inside = cluster.end <= size_blocks;
-        let may_encode = is_inside && self.form() == ClusterForm::Compressed;
+        let wants_encoded = match self.form() {
+            ClusterForm::Compressed => true,
+            ClusterForm::Raw => false,
+            ClusterForm::AsStored => is_compressed,
+        };
+        let may_encode = is_inside && wants_encoded;
         if may_encode && is_whole && (is_compressed || !has_holes) {
             return Ok(Some(Kind::Cluster(self.start_encode(
                 folio,

@@ -59,6 +59,14 @@ impl InodeCache {
         self.inodes.lock().get(&ino).map(Arc::clone)
     }
 
+    /// The inode, from memory or from the volume; it is not kept. For a look at all of them, one after the other.
+    pub(crate) fn look(&self, fs: &Fs, ino: Ino) -> Result<Arc<Inode>> {
+        match self.peek(ino) {
+            Some(inode) => Ok(inode),
+            None => read(fs, ino),
+        }
+    }
+
     /// Adds an inode that was just made.
     pub(crate) fn insert(&self, inode: Arc<Inode>) {
         self.inodes.lock().insert(inode.ino, inode);

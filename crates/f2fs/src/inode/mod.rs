@@ -45,6 +45,8 @@ pub(crate) enum ClusterForm {
     /// Compressed where that saves a block.
     Compressed,
     Raw,
+    /// As they are on the volume.
+    AsStored,
 }
 
 /// One file, directory or special file of an open volume.

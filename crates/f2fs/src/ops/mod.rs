@@ -14,17 +14,21 @@
 //! | [`access_time`] | when reading changes it |
 //! | [`extents`] | where the bytes of files lie |
 //! | [`compress`] | what compression saved; files in the other form |
+//! | [`defrag`] | files in fewer pieces |
+//! | [`map`] | what the segments hold, for a picture |
 //! | [`handle`] | an inode that stays while it is open |
 
 pub(crate) mod access_time;
 pub(crate) mod attr;
 pub(crate) mod compress;
+pub(crate) mod defrag;
 pub(crate) mod exchange;
 pub(crate) mod extents;
 pub(crate) mod fallocate;
 pub(crate) mod file;
 pub(crate) mod fileattr;
 pub(crate) mod handle;
+pub(crate) mod map;
 pub(crate) mod namei;
 pub(crate) mod path;
 pub(crate) mod privileges;

@@ -15,6 +15,7 @@
 //! | [`discard`] | telling the device about free blocks |
 //! | [`load`], [`sit_flush`] | reading and writing the SIT |
 //! | [`victims`], [`clean`] | sections by how full they are; what the cleaner asks |
+//! | [`survey`] | what all segments hold; where the next blocks would go |
 //! | [`recover`] | blocks found behind the last checkpoint |
 //!
 //! # Invariants
@@ -37,6 +38,7 @@ mod hold;
 mod load;
 mod recover;
 mod sit_flush;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ pub(crate) use curseg::summary_kind;
 pub(crate) use load::LoadedLogs;
 pub(crate) use recover::Claims;
 pub(crate) use sit_flush::SitFlush;
+pub(crate) use survey::{SegmentState, SegmentUse};
 pub(crate) use victims::VictimPolicy;
 
 /// Contiguous blocks that were taken for one owner after the other.

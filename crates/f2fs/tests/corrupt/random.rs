@@ -3,7 +3,7 @@
 use crate::base::{base, create, expected, ino, open, walk, workload};
 use crate::files::within;
 use crate::image::{Image, footer, get32, ino as field, put32, seal_inode};
-use f2fs::{OpenOptions, SetXattr};
+use f2fs::{Defragment, OpenOptions, SetXattr, Volume};
 use runtime::rng::Rng;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -217,10 +217,24 @@ fn mutant(seed: u64) -> Arc<Image> {
     image
 }
 
+/// Where all files lie, and what the segments hold.
+fn look_at_places(volume: &Volume) {
+    for path in PATHS {
+        if let Ok(file) = volume.open_file(path) {
+            let _ = file.layout().take_while(Result::is_ok).count();
+        }
+        let _ = volume.defragment(path, Defragment::Plan);
+    }
+    if let Ok(map) = volume.map(16) {
+        assert!(map.totals.free_blocks() <= map.totals.blocks());
+    }
+}
+
 /// Reads everything, then changes a few things. Any answer will do.
 fn exercise(image: &Arc<Image>, seed: u64) {
     if let Ok(volume) = open(image, true) {
         drop(walk(&volume));
+        look_at_places(&volume);
         assert_eq!(image.writes(), 0, "reading wrote");
     }
     let mut rng = Rng::seeded(!seed);
@@ -234,6 +248,7 @@ fn exercise(image: &Arc<Image>, seed: u64) {
         if let Ok(file) = volume.open_with(path, &OpenOptions::new().read(true).write(true)) {
             let _ = file.write_at(rng.below(1 << 20), &vec![1; 20_000]);
             let _ = file.set_len(rng.below(100_000));
+            let _ = file.defragment(0..u64::MAX);
         }
         let _ = volume.set_xattr(path, "user.x", &[1; 500], SetXattr::Any);
         match rng.below(4) {

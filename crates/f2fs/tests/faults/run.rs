@@ -110,6 +110,13 @@ impl Run {
         self.change(&handle.path, result, |seen| seen.data.resize(len, 0));
     }
 
+    /// Writes the pieces of a file anew where they lie together. Its content stays, whatever happens.
+    pub(crate) fn defragment(&mut self, handle: &Handle) {
+        let result = handle.file.defragment(0..u64::MAX);
+        self.note(result);
+        self.read(&handle.path);
+    }
+
     pub(crate) fn fallocate(&mut self, handle: &Handle, what: Fallocate, range: Range<usize>) {
         let (start, end) = (range.start as u64, range.end as u64);
         let result = handle.file.fallocate(what, start..end);

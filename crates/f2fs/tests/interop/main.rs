@@ -20,6 +20,7 @@
 //! | `verity` | files that the kernel sealed |
 //! | `aged` | nearly full volumes without a clean segment |
 //! | `space` | blocks that compression saves, files in the other form |
+//! | `scattered` | files in pieces that the engine gathers |
 //! | `cuts` | what a guest that was killed leaves |
 //! | `fsynced` | what an engine that was killed had fsynced |
 
@@ -41,6 +42,7 @@ mod ops;
 mod parity;
 mod pool;
 mod rounds;
+mod scattered;
 mod space;
 mod tools_made;
 mod verity;

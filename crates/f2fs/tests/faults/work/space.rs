@@ -104,3 +104,36 @@ fn shrinking(run: &mut Run) {
 fn files_that_shrink() {
     inject("shrink", with_far_blocks(), shrinking);
 }
+
+fn with_torn_files() -> Base {
+    let disk = formatted();
+    let model = prepare(&disk, |run| {
+        let files = ["/torn", "/torn-packed"].map(|path| run.create(path).unwrap());
+        for n in 0..12 {
+            for file in &files {
+                run.write(file, n * 4 * BLOCK, &pattern(4 * BLOCK, n as u64));
+                run.fsync(file);
+            }
+        }
+    });
+    finish(&disk, model)
+}
+
+/// Files in pieces are written anew; whatever fails, they keep their bytes.
+fn gathering(run: &mut Run) {
+    for path in ["/torn", "/torn-packed"] {
+        if let Some(file) = run.open(path) {
+            run.defragment(&file);
+            run.fsync(&file);
+            run.write(&file, 5 * BLOCK, &noise(BLOCK, 1));
+            run.defragment(&file);
+            run.fsync(&file);
+        }
+    }
+    run.sync();
+}
+
+#[test]
+fn files_in_pieces() {
+    inject("gather", with_torn_files(), gathering);
+}
