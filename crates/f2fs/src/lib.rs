@@ -48,6 +48,7 @@ mod dir;
 pub mod error;
 mod fs;
 mod fsync;
+mod idle;
 mod inode;
 mod locks;
 mod meta;
@@ -80,8 +81,8 @@ pub use ops::attr::{SetAttr, Toggle};
 pub use ops::fallocate::Fallocate;
 pub use ops::privileges::Privileges;
 pub use options::{
-    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Synchronous,
-    VolumeOptions,
+    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Space,
+    Synchronous, VolumeOptions,
 };
 pub use pagecache::CacheStats;
 pub use quota::{QuotaScope, QuotaState};

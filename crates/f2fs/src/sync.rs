@@ -8,6 +8,7 @@ use crate::checkpoint::CheckpointReason;
 use crate::data::flush::{flush_pages, flush_pages_in_op};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
+use crate::idle::Patience;
 use crate::node::NodeWriter;
 use crate::stats;
 use runtime::sync::MutexGuard;
@@ -26,6 +27,7 @@ impl Fs {
             self.write_checkpoint(CheckpointReason::Sync)?;
             self.inodes.shrink();
         }
+        self.has_free_blocks(SPARE_BLOCKS);
         self.make_room(0)
     }
 
@@ -76,6 +78,18 @@ impl Fs {
     /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
     /// left, and some stay for removing, which always goes on. Only operations that add blocks ask.
     pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
+        self.has_free_blocks(blocks + SPARE_BLOCKS);
+        self.check_segments(blocks)
+    }
+
+    /// Whether so many blocks can be reserved. Idle files give back what they save if that is needed for it.
+    pub(crate) fn has_free_blocks(&self, blocks: u64) -> bool {
+        let are_there = || self.meta.space.snapshot().free_blocks() >= blocks;
+        are_there() || (self.release_idle(Patience::Try) > 0 && are_there())
+    }
+
+    /// As [`Self::check_room`], for what gives blocks back.
+    pub(crate) fn check_segments(&self, blocks: u64) -> Result<()> {
         let data = blocks + self.cache.dirty_blocks() as u64;
         if self.meta.segments.has_room(data, self.dirty_bound())
             && self.has_checkpoint_room(REMOVAL_BLOCKS)
@@ -127,6 +141,7 @@ impl Fs {
         }
         self.check_writable()?;
         self.flush_data()?;
+        self.release_idle(Patience::Wait);
         if self.changed.load(Ordering::Acquire) {
             self.request_checkpoint()?;
         }
@@ -204,6 +219,7 @@ impl Fs {
         }
         self.check_writable()?;
         let flushed = self.flush_data();
+        self.release_idle(Patience::End);
         if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
             self.write_checkpoint(CheckpointReason::Umount)?;
         }
@@ -232,6 +248,8 @@ impl Fs {
 const OPERATION_BLOCKS: u64 = 256;
 /// Dirty nodes that wait for a checkpoint, at most: 64 MiB of memory.
 const DIRTY_NODES_MAX: u64 = 16 * 1024;
+/// Free blocks that an operation finds when it starts, if idle files can give them: inodes, nodes, entries.
+const SPARE_BLOCKS: u64 = 64;
 /// Blocks that are kept for operations that remove.
 const REMOVAL_BLOCKS: u64 = 1024;
 

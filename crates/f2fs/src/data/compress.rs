@@ -56,12 +56,14 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::New)?;
+    fs.note_dirty(inode);
     tree.release_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::New, Slot::Hole)?;
     tree.note_unfit(fs);
     let inline = tree.inode.inline() | InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(0);
+    inode.bump_cookie();
     Ok(total)
 }
 
@@ -73,13 +75,23 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::Hole)?;
+    fs.note_dirty(inode);
     tree.reserve_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::Hole, Slot::New)?;
     tree.note_unfit(fs);
     let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(total);
+    inode.bump_cookie();
     Ok(total)
+}
+
+/// An upper bound of the nodes that hold a file's slots.
+pub(crate) fn nodes_of(inode: &Inode) -> u64 {
+    let tree = inode.tree.lock();
+    let by_size =
+        inode.size().div_ceil(iomap::BLOCK_SIZE) / u64::from(tree.inode.addrs_per_dnode());
+    tree.inode.blocks().min(by_size + 2)
 }
 
 /// Blocks saved by the compressed clusters whose spare slots are `slot`. Every cluster is looked at, so that none is
