@@ -80,6 +80,7 @@ pub use iomap::{Extent, IomapKind};
 pub use ops::attr::{SetAttr, Toggle};
 pub use ops::fallocate::Fallocate;
 pub use ops::privileges::Privileges;
+pub use ops::recompress::Recompress;
 pub use options::{
     Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Space,
     Synchronous, VolumeOptions,

@@ -172,6 +172,15 @@ fn next_clusters(
     Ok(clusters.collect())
 }
 
+/// Which clusters are written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those that are not in the form yet.
+    Differing,
+    /// Those that are, too.
+    All,
+}
+
 /// Writes clusters in `blocks` anew that are not in a form yet; the block behind the last one that was looked at. Room
 /// for all of `blocks` was made.
 pub(crate) fn rewrite(
@@ -179,6 +188,7 @@ pub(crate) fn rewrite(
     inode: &Arc<Inode>,
     blocks: Range<u64>,
     form: ClusterForm,
+    which: Which,
 ) -> Result<u64> {
     let _form = DecidedForm::new(inode, form);
     // What is dirty takes the form on its way.
@@ -187,7 +197,7 @@ pub(crate) fn rewrite(
     let mut wanted = Vec::new();
     // A hole may lead far behind the range.
     while at < blocks.end {
-        wanted.extend(next_wanted(fs, inode, &mut at, blocks.end, form)?);
+        wanted.extend(next_wanted(fs, inode, (&mut at, blocks.end), form, which)?);
     }
     if wanted.is_empty() {
         return Ok(at);
@@ -206,9 +216,9 @@ pub(crate) fn rewrite(
 fn next_wanted(
     fs: &Fs,
     inode: &Inode,
-    at: &mut u64,
-    end: u64,
+    (at, end): (&mut u64, u64),
     form: ClusterForm,
+    which: Which,
 ) -> Result<Vec<Range<u64>>> {
     let size_blocks = inode.size().div_ceil(iomap::BLOCK_SIZE);
     let clusters = next_clusters(fs, inode, &mut inode.tree.lock(), at, end)?;
@@ -217,7 +227,9 @@ fn next_wanted(
         let blocks = cluster.first..cluster.first + cluster.slots.len() as u64;
         let is_wanted = match form {
             // The end of the file, and clusters with holes, are never compressed.
-            ClusterForm::Compressed => blocks.end <= size_blocks && cluster.is_raw_and_whole()?,
+            ClusterForm::Compressed if blocks.end > size_blocks => false,
+            ClusterForm::Compressed if which == Which::All && cluster.saved()? > 0 => true,
+            ClusterForm::Compressed => cluster.is_raw_and_whole()?,
             ClusterForm::Raw => cluster.saved()? > 0,
         };
         if is_wanted {

@@ -136,6 +136,12 @@ impl Inode {
         Ok(())
     }
 
+    /// Takes over another algorithm or level; the size of clusters stays, and with it what is cached.
+    pub(crate) fn reload_params(&self, tree: &Tree) -> Result<()> {
+        *self.clusters.lock() = cluster_layout(&tree.inode)?;
+        Ok(())
+    }
+
     /// Changes whenever the mapping of bytes to blocks changes.
     pub(crate) fn cookie(&self) -> u64 {
         self.cookie.load(Ordering::Acquire)

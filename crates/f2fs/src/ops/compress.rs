@@ -6,7 +6,7 @@
 
 use super::attr::{change_if, forget_holes, has_blocks};
 use super::file::check_changeable;
-use crate::data::compress;
+use crate::data::compress::{self, Which};
 use crate::data::fallocate::make_room;
 use crate::data::flush::flush_pages;
 use crate::error::{Error, Result};
@@ -116,34 +116,64 @@ pub(crate) fn set_option(
 
 /// Compresses all whole clusters that are stored raw.
 pub(crate) fn compress_file(fs: &Arc<Fs>, inode: &Arc<Inode>) -> Result<()> {
-    rewrite(fs, inode, ClusterForm::Compressed)
+    rewrite(fs, inode, ClusterForm::Compressed, Which::Differing)
 }
 
 /// Stores all clusters raw. The file stays marked for compression.
 pub(crate) fn decompress_file(fs: &Arc<Fs>, inode: &Arc<Inode>) -> Result<()> {
-    rewrite(fs, inode, ClusterForm::Raw)
+    rewrite(fs, inode, ClusterForm::Raw, Which::Differing)
 }
 
-fn rewrite(fs: &Arc<Fs>, inode: &Arc<Inode>, form: ClusterForm) -> Result<()> {
+/// What clusters are to become.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) form: ClusterForm,
+    pub(super) which: Which,
+}
+
+/// Writes clusters anew, window by window; others use the file in between.
+pub(super) fn rewrite(
+    fs: &Arc<Fs>,
+    inode: &Arc<Inode>,
+    form: ClusterForm,
+    which: Which,
+) -> Result<()> {
     check_volume(fs)?;
     // Not to be released between two windows.
     let _writer = Writer::of(fs, inode);
-    let mut at = 0;
-    loop {
+    let form = Form { form, which };
+    let mut at = Some(0);
+    while let Some(start) = at {
         fs.check_writable()?;
         fs.balance()?;
         fs.check_room(WINDOW)?;
         let _alone = inode.rwsem.write();
         // Anything may have happened to the file since the last window.
         check_rewritable(fs, inode)?;
-        let end = inode.size().div_ceil(iomap::BLOCK_SIZE);
-        if at >= end {
-            return Ok(());
-        }
-        let size = layout_of(inode)?.blocks;
-        let window = at..(at + WINDOW).min(end.next_multiple_of(size));
-        at = compress::rewrite(fs, inode, window, form)?;
+        at = rewrite_window(fs, inode, start, form)?;
     }
+    Ok(())
+}
+
+/// The same at once. The caller holds the inode's lock exclusively.
+pub(super) fn rewrite_locked(fs: &Fs, inode: &Arc<Inode>, form: Form) -> Result<()> {
+    let mut at = Some(0);
+    while let Some(start) = at {
+        fs.check_room(WINDOW)?;
+        at = rewrite_window(fs, inode, start, form)?;
+    }
+    Ok(())
+}
+
+/// Writes clusters from a block on anew; where the next window begins, if the file reaches so far.
+fn rewrite_window(fs: &Fs, inode: &Arc<Inode>, at: u64, form: Form) -> Result<Option<u64>> {
+    let end = inode.size().div_ceil(iomap::BLOCK_SIZE);
+    if at >= end {
+        return Ok(None);
+    }
+    let size = layout_of(inode)?.blocks;
+    let window = at..(at + WINDOW).min(end.next_multiple_of(size));
+    compress::rewrite(fs, inode, window, form.form, form.which).map(Some)
 }
 
 fn check_rewritable(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
@@ -155,7 +185,7 @@ fn check_rewritable(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
     fs.take_saved(inode)
 }
 
-fn check_volume(fs: &Fs) -> Result<()> {
+pub(super) fn check_volume(fs: &Fs) -> Result<()> {
     let needed = Features::COMPRESSION | Features::EXTRA_ATTR;
     if fs.meta.sb.features.contains(needed) {
         Ok(())
@@ -166,7 +196,7 @@ fn check_volume(fs: &Fs) -> Result<()> {
     }
 }
 
-fn layout_of(inode: &Inode) -> Result<ClusterLayout> {
+pub(super) fn layout_of(inode: &Inode) -> Result<ClusterLayout> {
     inode
         .clusters()
         .ok_or(Error::Invalid("the file is not compressed"))

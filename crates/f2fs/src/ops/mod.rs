@@ -28,6 +28,7 @@ pub(crate) mod handle;
 pub(crate) mod namei;
 pub(crate) mod path;
 pub(crate) mod privileges;
+pub(crate) mod recompress;
 pub(crate) mod tmpfile;
 
 #[cfg(test)]

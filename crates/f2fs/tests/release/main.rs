@@ -10,6 +10,7 @@ mod accounting;
 mod changes;
 mod overwrites;
 mod pressure;
+mod recompress;
 mod short;
 
 use f2fs::{File, OpenOptions, Space, Volume, VolumeOptions};
