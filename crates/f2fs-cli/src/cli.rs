@@ -137,10 +137,13 @@ enum Command {
     Ln(ln::Ln),
     Chattr(chattr::Chattr),
     /// Compress the clusters of compressed files that are stored raw
-    Compress(clusters::Clusters),
+    Compress(clusters::Compress),
+    /// Compress files another way, in place: algorithm, level, cluster size
+    Recompress(clusters::Recompress),
     /// Store all clusters of compressed files raw
     Decompress(clusters::Clusters),
-    /// Give the blocks that compression saves to the volume; the files take no writes from then on
+    /// Give the blocks that compression saves to the volume; the files take no writes from then on, unless the volume is
+    /// used with space=release
     Release(clusters::Clusters),
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),
@@ -175,7 +178,8 @@ impl Cli {
             Command::Mv(command) => command.run(engine),
             Command::Ln(command) => command.run(engine),
             Command::Chattr(command) => command.run(engine),
-            Command::Compress(command) => command.run(engine, Action::Compress),
+            Command::Compress(command) => command.run(engine),
+            Command::Recompress(command) => command.run(engine),
             Command::Decompress(command) => command.run(engine, Action::Decompress),
             Command::Release(command) => command.run(engine, Action::Release),
             Command::Reserve(command) => command.run(engine, Action::Reserve),

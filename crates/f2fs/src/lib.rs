@@ -65,6 +65,7 @@ mod verity;
 mod xattr;
 
 pub use api::entry::{DirEntry, ReadDir};
+pub use api::estimate::{Estimate, Estimator};
 pub use api::file::File;
 pub use api::metadata::{ClusterCounts, Compression, Metadata};
 pub use api::node::{NewNode, Node, NodeEntry, NodeStep, RenameMode};

@@ -8,10 +8,13 @@
 //! | [`range_lock`] | which bytes of a buffer are being read or written |
 //! | [`sync`] | locks with a rank; a wrong order fails in debug builds |
 //! | [`clock`], [`rng`] | time and randomness that tests can fix |
+//! | `ioctl` | system calls for F2FS on a mount |
 //! | [`workers`] | a fixed set of threads for pure work |
 #![deny(unsafe_code)]
 
 pub mod clock;
+#[cfg(not(loom))]
+pub mod ioctl;
 pub mod pool;
 pub mod range_lock;
 pub mod rng;

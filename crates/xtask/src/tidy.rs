@@ -9,7 +9,7 @@ const LINE_MAX: usize = 120;
 /// Most lines of one source file, its tests included.
 const FILE_MAX: usize = 900;
 /// Files that may contain unsafe code.
-const UNSAFE_ALLOWED: [&str; 1] = ["crates/runtime/src/pool.rs"];
+const UNSAFE_ALLOWED: [&str; 2] = ["crates/runtime/src/ioctl.rs", "crates/runtime/src/pool.rs"];
 
 /// Fails with a list of everything that breaks a rule.
 pub(crate) fn check() -> Result<()> {

@@ -68,7 +68,7 @@ impl File {
     ///
     /// # Errors
     /// `NoSpace` leaves the file whole, in the old form or the new one.
-    pub fn recompress(&self, new: &Recompress) -> Result<()> {
+    pub fn recompress(&self, new: Recompress) -> Result<()> {
         self.check_may_write()?;
         recompress::recompress(&self.open.fs, &self.open.inode, new)
     }
@@ -106,7 +106,7 @@ impl Volume {
     }
 
     /// As [`File::recompress`].
-    pub fn recompress_file(&self, path: impl AsRef<Path>, new: &Recompress) -> Result<()> {
+    pub fn recompress_file(&self, path: impl AsRef<Path>, new: Recompress) -> Result<()> {
         let open = self.resolve(path.as_ref(), Final::Follow)?;
         recompress::recompress(&open.fs, &open.inode, new)
     }

@@ -293,7 +293,7 @@ impl Node {
     }
 
     /// Gives a file another compression and writes it anew; see [`File::recompress`].
-    pub fn recompress(&self, new: &Recompress) -> Result<()> {
+    pub fn recompress(&self, new: Recompress) -> Result<()> {
         recompress::recompress(&self.open.fs, &self.open.inode, new)
     }
 

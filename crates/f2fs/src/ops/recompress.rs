@@ -40,7 +40,7 @@ pub struct Recompress {
 const COPY: usize = 4 << 20;
 
 /// Compresses a file another way. Its bytes and times of modification stay; released, it comes back released.
-pub(crate) fn recompress(fs: &Arc<Fs>, inode: &Arc<Inode>, new: &Recompress) -> Result<()> {
+pub(crate) fn recompress(fs: &Arc<Fs>, inode: &Arc<Inode>, new: Recompress) -> Result<()> {
     check_volume(fs)?;
     check_regular(inode)?;
     let _writer = Writer::of(fs, inode);
@@ -72,7 +72,7 @@ fn prepare(fs: &Fs, inode: &Arc<Inode>) -> Result<bool> {
     Ok(true)
 }
 
-fn change(fs: &Arc<Fs>, inode: &Arc<Inode>, new: &Recompress) -> Result<()> {
+fn change(fs: &Arc<Fs>, inode: &Arc<Inode>, new: Recompress) -> Result<()> {
     let (old, info) = infos(inode, new)?;
     if old.log_cluster_size != info.log_cluster_size {
         return regroup(fs, inode, info);
@@ -93,7 +93,7 @@ fn change(fs: &Arc<Fs>, inode: &Arc<Inode>, new: &Recompress) -> Result<()> {
 }
 
 /// What the file has, and what it is to have.
-fn infos(inode: &Inode, new: &Recompress) -> Result<(CompressInfo, CompressInfo)> {
+fn infos(inode: &Inode, new: Recompress) -> Result<(CompressInfo, CompressInfo)> {
     let old = inode.tree.lock().inode.compress();
     let old = old.ok_or(Error::NotCompressed)?;
     let log_cluster_size = new.log_cluster_size.unwrap_or(old.log_cluster_size);

@@ -43,7 +43,7 @@ const WAYS: [(CompressAlgorithm, u8, Option<u8>); 9] = [
 ];
 
 /// What a file saves that is written so at once.
-fn saved_at_once(new: &Recompress, log: u8, bytes: &[u8]) -> u64 {
+fn saved_at_once(new: Recompress, log: u8, bytes: &[u8]) -> u64 {
     let mut format = compressed(new.algorithm, log);
     format.level = new.level;
     let (_image, volume) = volume_with(64 << 20, Some(format), &VolumeOptions::default());
@@ -66,7 +66,7 @@ fn every_way_to_every_other() {
             let new = to(algorithm, level, new_log);
             log = new_log.unwrap_or(log);
             let modified = volume.metadata("/f").unwrap().modified();
-            volume.recompress_file("/f", &new).unwrap();
+            volume.recompress_file("/f", new).unwrap();
             let what = format!("{new:?}");
             let found = volume.metadata("/f").unwrap();
             assert_eq!((found.ino(), found.modified()), (ino, modified));
@@ -83,7 +83,7 @@ fn every_way_to_every_other() {
             assert_content(&volume, "/f", &bytes);
             assert_eq!(
                 saved(&volume, "/f"),
-                saved_at_once(&new, log, &bytes),
+                saved_at_once(new, log, &bytes),
                 "{what}"
             );
             // It goes on as a file of this form.
@@ -107,7 +107,7 @@ fn a_released_file_comes_back_released() {
     volume.release_blocks("/f").unwrap();
     for (algorithm, level, log) in WAYS {
         volume
-            .recompress_file("/f", &to(algorithm, level, log))
+            .recompress_file("/f", to(algorithm, level, log))
             .unwrap();
         assert!(volume.metadata("/f").unwrap().is_released());
         assert_eq!(volume.saved_blocks("/f").unwrap(), 0);
@@ -139,7 +139,7 @@ fn holes_names_and_attributes_stay() {
     assert_clean(image.path());
     let holes = |file: &f2fs::File| (file.seek_hole(0).unwrap(), file.seek_data(5 << 20).unwrap());
     let before = holes(&file);
-    file.recompress(&to(CompressAlgorithm::Zstd, 0, Some(5)))
+    file.recompress(to(CompressAlgorithm::Zstd, 0, Some(5)))
         .unwrap();
     assert!(before.0 <= holes(&file).0 && holes(&file).1.is_some());
     volume.sync().unwrap();
@@ -174,18 +174,18 @@ fn without_room_the_file_stays_whole() {
     let saved = saved(&volume, "/f");
     // What it saves is there for it, but no copy has a place.
     let (lz4, zstd) = (CompressAlgorithm::Lz4, CompressAlgorithm::Zstd);
-    let copied = volume.recompress_file("/f", &to(zstd, 0, Some(6)));
+    let copied = volume.recompress_file("/f", to(zstd, 0, Some(6)));
     assert!(matches!(copied, Err(Error::NoSpace)), "{copied:?}");
     assert_content(&volume, "/f", &bytes);
-    volume.recompress_file("/f", &to(lz4, 0, None)).unwrap();
-    volume.recompress_file("/f", &to(zstd, 0, None)).unwrap();
+    volume.recompress_file("/f", to(lz4, 0, None)).unwrap();
+    volume.recompress_file("/f", to(zstd, 0, None)).unwrap();
     // Given back and used, they are not.
     volume.release_blocks("/f").unwrap();
     while filler.write_all_at(at, &noise(64 << 10, at)).is_ok() {
         at += 64 << 10;
     }
     for log in [None, Some(6)] {
-        let result = volume.recompress_file("/f", &to(lz4, 0, log));
+        let result = volume.recompress_file("/f", to(lz4, 0, log));
         assert!(matches!(result, Err(Error::NoSpace)), "{result:?}");
         assert!(volume.metadata("/f").unwrap().is_released());
         assert_content(&volume, "/f", &bytes);
@@ -195,7 +195,7 @@ fn without_room_the_file_stays_whole() {
     drop(filler);
     volume.remove_file("/filler").unwrap();
     volume.reserve_blocks("/f").unwrap();
-    volume.recompress_file("/f", &to(zstd, 0, Some(4))).unwrap();
+    volume.recompress_file("/f", to(zstd, 0, Some(4))).unwrap();
     assert_eq!(self::saved(&volume, "/f"), saved);
     volume.sync().unwrap();
     assert_clean(image.path());
@@ -212,7 +212,7 @@ fn what_is_wrong_is_refused() {
     let (_image, volume) = volume_with(64 << 20, Some(format), &VolumeOptions::default());
     let raw = OpenOptions::new().write(true).create(true).compress(None);
     volume.open_with("/raw", &raw).unwrap();
-    let plain = volume.recompress_file("/raw", &to(CompressAlgorithm::Lz4, 0, None));
+    let plain = volume.recompress_file("/raw", to(CompressAlgorithm::Lz4, 0, None));
     assert!(matches!(plain, Err(Error::Invalid(_))), "{plain:?}");
     drop(make(&volume, "/f", &pattern(100_000, 1)));
     for (algorithm, level, log) in [
@@ -220,7 +220,7 @@ fn what_is_wrong_is_refused() {
         (CompressAlgorithm::Lzo, 1, None),
         (CompressAlgorithm::Zstd, 3, Some(9)),
     ] {
-        let result = volume.recompress_file("/f", &to(algorithm, level, log));
+        let result = volume.recompress_file("/f", to(algorithm, level, log));
         assert!(matches!(result, Err(Error::Invalid(_))), "{result:?}");
     }
 }
