@@ -8,4 +8,5 @@ mod demo;
 mod full;
 mod hostile;
 mod images;
+mod mounted;
 mod round_trip;
