@@ -118,6 +118,33 @@ impl Fs {
         given
     }
 
+    /// Gives back what idle files save until there is enough; whether there is. What is not written yet may save
+    /// something, too. The caller holds at most an inode's lock.
+    pub(crate) fn release_until(&self, is_enough: impl Fn() -> bool) -> bool {
+        if self.options.space == Space::Reserve {
+            return false;
+        }
+        if self.release_idle(Patience::Try) > 0 && is_enough() {
+            return true;
+        }
+        self.flush_idle();
+        self.release_idle(Patience::Try) > 0 && is_enough()
+    }
+
+    /// Writes the compressed files that nobody writes to any more: then they save blocks.
+    fn flush_idle(&self) {
+        for inode in self.dirty_inodes() {
+            let is_idle = inode.clusters().is_some() && !inode.has_writers();
+            if is_idle
+                && inode.mapping.is_dirty()
+                && let Err(error) = flush_pages(self, &inode, 0..u64::MAX)
+            {
+                // Its next fsync tells it.
+                tracing::debug!(ino = %inode.ino, %error, "writing back for space");
+            }
+        }
+    }
+
     fn release_one(&self, ino: Ino, patience: Patience) -> Result<Outcome> {
         let inode = self.inodes.get(self, ino)?;
         let Some(_alone) = lock(&inode, patience) else {
@@ -180,9 +207,7 @@ impl Fs {
     /// Does something; once more if blocks were short and idle files could give some.
     pub(crate) fn or_release_idle<R>(&self, work: impl Fn() -> Result<R>) -> Result<R> {
         match work() {
-            Err(Error::NoSpace | Error::QuotaExceeded) if self.release_idle(Patience::Try) > 0 => {
-                work()
-            }
+            Err(Error::NoSpace | Error::QuotaExceeded) if self.release_until(|| true) => work(),
             result => result,
         }
     }

@@ -85,7 +85,7 @@ impl Fs {
     /// Whether so many blocks can be reserved. Idle files give back what they save if that is needed for it.
     pub(crate) fn has_free_blocks(&self, blocks: u64) -> bool {
         let are_there = || self.meta.space.snapshot().free_blocks() >= blocks;
-        are_there() || (self.release_idle(Patience::Try) > 0 && are_there())
+        are_there() || self.release_until(are_there)
     }
 
     /// As [`Self::check_room`], for what gives blocks back.

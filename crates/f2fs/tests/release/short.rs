@@ -101,3 +101,24 @@ fn a_released_file_takes_blocks_that_another_gives() {
     assert_content(&volume, "/a", &bytes);
     assert_content(&volume, "/b", &bytes);
 }
+
+#[test]
+fn a_volume_takes_more_than_its_size() {
+    let format = compressed(CompressAlgorithm::Lz4, 4);
+    let (image, volume) = volume_with(128 << 20, Some(format), &releasing());
+    let bytes = vec![b'x'; 8 << 20];
+    let mut files = 0;
+    while files < 60 {
+        let path = format!("/f{files}");
+        let options = OpenOptions::new().write(true).create(true);
+        let file = volume.open_with(&path, &options).unwrap();
+        let before = volume.statfs().blocks_free;
+        if let Err(error) = file.write_all_at(0, &bytes) {
+            panic!("file {files}: {error}, {before} {:?}", volume.statfs());
+        }
+        files += 1;
+    }
+    volume.sync().unwrap();
+    assert_clean(image.path());
+    assert_content(&volume, "/f7", &bytes);
+}
