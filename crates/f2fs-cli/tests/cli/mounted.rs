@@ -1,7 +1,7 @@
 //! The same commands on a mount, which frees what compression saves.
 
 use crate::common::{Ended, f2fs};
-use rustix::fs::statvfs;
+use rustix::fs::{FallocateFlags, statvfs};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -139,7 +139,20 @@ fn a_mount_that_frees_space_counts_right_at_every_moment() {
     expected[100_000..100_007].copy_from_slice(b"changed");
     assert!(fs::read(&file).unwrap() == expected);
     assert!(fs::read(mount.dir().join("more3")).unwrap() == content);
+    // Too full to take its blocks again: it stays as it is.
+    let filler = File::create(mount.dir().join("filler")).unwrap();
+    let left = (counts(&file).0 - 200) * BLOCK;
+    rustix::fs::fallocate(&filler, FallocateFlags::empty(), 0, left).unwrap();
+    drop(filler);
     run("decompress", &[&file], &[]).fails(4, "no space");
+    let open = OpenOptions::new().write(true).open(&file).unwrap();
+    let refused = open.write_all_at(b"x", 9).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::StorageFull);
+    drop(open);
+    assert_eq!(counts(&file).1, free.1);
     assert!(fs::read(&file).unwrap() == expected);
+    fs::remove_file(mount.dir().join("filler")).unwrap();
+    let taken = blocks(&run("decompress", &[&file], &[]).ok());
+    assert_eq!(taken, held.1 - free.1);
     mount.check_by_kernel().unwrap();
 }

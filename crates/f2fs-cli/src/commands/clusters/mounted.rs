@@ -14,6 +14,9 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// Bytes of a unit of `st_blocks`.
+const SECTOR: u64 = 512;
+const BLOCK: u64 = 4096;
 /// Where the super block of an image has its magic number.
 const MAGIC_AT: u64 = 1024;
 
@@ -68,12 +71,15 @@ fn with<T>(
     work(&file, open)
 }
 
-fn change(open: Compressible<'_>, action: Action) -> io::Result<u64> {
+fn change(file: &File, open: Compressible<'_>, action: Action) -> io::Result<u64> {
     match action {
         Action::Compress => open.compress().and_then(|()| open.saved_blocks()),
         Action::Decompress => {
-            let before = open.saved_blocks()?;
-            open.decompress().map(|()| before)
+            // A file that gave its blocks takes them again for it.
+            let blocks = || Ok::<_, io::Error>(file.metadata()?.blocks() * SECTOR / BLOCK);
+            let (saved, before) = (open.saved_blocks()?, blocks()?);
+            open.decompress()?;
+            Ok(saved + blocks()?.saturating_sub(before))
         }
         Action::Release => open.release(),
         Action::Reserve => open.reserve(),
@@ -162,7 +168,7 @@ impl Files for OnMount {
     fn act(&self, path: &Path, action: Action) -> Result<Acted> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        match with(path, &mut options, |_, open| change(open, action)) {
+        match with(path, &mut options, |file, open| change(file, open, action)) {
             Ok(blocks) => Ok(Acted::Blocks(blocks)),
             Err(error) => {
                 let is_unfit = Errno::from_io_error(&error) == Some(Errno::INVAL);
