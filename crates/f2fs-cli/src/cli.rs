@@ -8,7 +8,7 @@ use crate::commands::{
 use crate::errors::Result;
 use crate::size::parse_size;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use f2fs::{Fill, VolumeOptions};
+use f2fs::{Fill, Space, VolumeOptions};
 
 const AFTER_HELP: &str = "\
 Sizes take the suffixes K, M, G and T (powers of 1024; KiB is the same, KB is 1000 bytes).
@@ -56,6 +56,10 @@ pub(crate) struct EngineArgs {
     /// Largest readahead window; 0 turns readahead off [default: 4M]
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) readahead: Option<u64>,
+    /// What becomes of blocks that compression saves: the files hold them, or give them back when nobody writes them
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = SpaceArg::Reserve,
+          hide_default_value = true)]
+    pub(crate) space: SpaceArg,
     /// The image comes from a stranger: read-only; set-id bits, devices and security attributes are not shown
     #[arg(long, global = true)]
     pub(crate) untrusted: bool,
@@ -72,6 +76,15 @@ pub(crate) enum FillArg {
     Folio,
     /// One cluster after the other
     Cluster,
+}
+
+/// Value of `--space`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SpaceArg {
+    /// Files hold them until 'f2fs release', and are not written from then on until 'f2fs reserve'
+    Reserve,
+    /// They are free, and a file takes them again when it is changed
+    Release,
 }
 
 /// Value of `--stats`.
@@ -92,6 +105,10 @@ impl EngineArgs {
             fill: match self.fill {
                 FillArg::Folio => Fill::Folio,
                 FillArg::Cluster => Fill::Cluster,
+            },
+            space: match self.space {
+                SpaceArg::Reserve => Space::Reserve,
+                SpaceArg::Release => Space::Release,
             },
             cache_bytes: self.cache.unwrap_or(defaults.cache_bytes),
             threads: self.threads.unwrap_or(defaults.threads),
@@ -120,10 +137,13 @@ enum Command {
     Ln(ln::Ln),
     Chattr(chattr::Chattr),
     /// Compress the clusters of compressed files that are stored raw
-    Compress(clusters::Clusters),
+    Compress(clusters::Compress),
+    /// Compress files another way, in place: algorithm, level, cluster size
+    Recompress(clusters::Recompress),
     /// Store all clusters of compressed files raw
     Decompress(clusters::Clusters),
-    /// Give the blocks that compression saves to the volume; the files take no writes from then on
+    /// Give the blocks that compression saves to the volume; the files take no writes from then on, unless the volume
+    /// is used with space=release
     Release(clusters::Clusters),
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),
@@ -162,7 +182,8 @@ impl Cli {
             Command::Mv(command) => command.run(engine),
             Command::Ln(command) => command.run(engine),
             Command::Chattr(command) => command.run(engine),
-            Command::Compress(command) => command.run(engine, Action::Compress),
+            Command::Compress(command) => command.run(engine),
+            Command::Recompress(command) => command.run(engine),
             Command::Decompress(command) => command.run(engine, Action::Decompress),
             Command::Release(command) => command.run(engine, Action::Release),
             Command::Reserve(command) => command.run(engine, Action::Reserve),

@@ -1,7 +1,7 @@
 //! Answers in FUSE's words, and how long the kernel may keep them.
 
 use crate::attr::{file_attr, generation};
-use f2fs::{Metadata, Node};
+use f2fs::{Metadata, Node, Space};
 use fuser::{
     Errno, FileAttr, FileHandle, FopenFlags, Generation, ReplyAttr, ReplyCreate, ReplyEmpty,
     ReplyEntry, ReplyXattr,
@@ -14,9 +14,19 @@ pub(crate) type Answer<T> = Result<T, Errno>;
 /// How long the kernel may keep what it was told: nothing changes behind its back.
 pub(crate) const TTL: Duration = Duration::from_hours(24);
 
+/// How long attributes may be kept. A compressed file that gives back what it saves does so when nobody uses it.
+pub(crate) fn attr_ttl(meta: &Metadata, space: Space) -> Duration {
+    if space == Space::Release && meta.is_file() && meta.compression().is_some() {
+        Duration::ZERO
+    } else {
+        TTL
+    }
+}
+
 /// What goes with an inode in most answers.
 pub(crate) struct Told {
     pub(crate) attr: FileAttr,
+    pub(crate) attr_ttl: Duration,
     pub(crate) generation: Generation,
     /// How long the name may be kept. The kernel knows one spelling of it; in a directory that ignores case another
     /// may take it away.
@@ -24,9 +34,10 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn of(meta: &Metadata, parent: &Node) -> Self {
+    pub(crate) fn of(meta: &Metadata, parent: &Node, space: Space) -> Self {
         Self {
             attr: file_attr(meta),
+            attr_ttl: attr_ttl(meta, space),
             generation: generation(meta),
             name_ttl: name_ttl(parent),
         }
@@ -60,14 +71,16 @@ pub(crate) fn answer_empty(reply: ReplyEmpty, result: Answer<()>) {
 
 pub(crate) fn answer_entry(reply: ReplyEntry, result: Answer<Told>) {
     match result {
-        Ok(told) => reply.entry_with_ttls(&TTL, &told.name_ttl, &told.attr, told.generation),
+        Ok(told) => {
+            reply.entry_with_ttls(&told.attr_ttl, &told.name_ttl, &told.attr, told.generation);
+        }
         Err(error) => reply.error(error),
     }
 }
 
-pub(crate) fn answer_attr(reply: ReplyAttr, result: Answer<FileAttr>) {
+pub(crate) fn answer_attr(reply: ReplyAttr, space: Space, result: Answer<Metadata>) {
     match result {
-        Ok(attr) => reply.attr(&TTL, &attr),
+        Ok(meta) => reply.attr(&attr_ttl(&meta, space), &file_attr(&meta)),
         Err(error) => reply.error(error),
     }
 }

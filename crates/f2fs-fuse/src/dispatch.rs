@@ -2,7 +2,8 @@
 //! [`crate::filesystem`].
 
 use crate::answer::{
-    TTL, Told, answer_attr, answer_created, answer_empty, answer_entry, answer_sized, name_ttl,
+    TTL, Told, answer_attr, answer_created, answer_empty, answer_entry, answer_sized, attr_ttl,
+    name_ttl,
 };
 use crate::attr::{decode_device, errno, file_attr, timestamp};
 use crate::filesystem::{F2fsFilesystem, copy, set_len};
@@ -94,10 +95,8 @@ impl Filesystem for F2fsFilesystem {
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        let attr = self.serve("getattr", || {
-            Ok(file_attr(&self.nodes.get(ino)?.metadata()))
-        });
-        answer_attr(reply, attr);
+        let attr = self.serve("getattr", || Ok(self.nodes.get(ino)?.metadata()));
+        answer_attr(reply, self.space(), attr);
     }
 
     fn statx(
@@ -109,7 +108,10 @@ impl Filesystem for F2fsFilesystem {
         reply: ReplyStatx,
     ) {
         match self.serve("statx", || Ok(self.nodes.get(ino)?.metadata())) {
-            Ok(meta) => reply.statx(&TTL, &file_attr(&meta), meta.created().is_some()),
+            Ok(meta) => {
+                let ttl = attr_ttl(&meta, self.space());
+                reply.statx(&ttl, &file_attr(&meta), meta.created().is_some());
+            }
             Err(error) => reply.error(error),
         }
     }
@@ -149,9 +151,9 @@ impl Filesystem for F2fsFilesystem {
             if !set.is_empty() {
                 node.set_attr(&set).map_err(|e| errno(&e))?;
             }
-            Ok(file_attr(&node.metadata()))
+            Ok(node.metadata())
         });
-        answer_attr(reply, attr);
+        answer_attr(reply, self.space(), attr);
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
@@ -482,7 +484,7 @@ impl Filesystem for F2fsFilesystem {
                     .then(|| dir.lookup(&entry.name).ok())
                     .flatten();
                 let told = match &node {
-                    Some(node) => Told::of(&node.metadata(), &dir),
+                    Some(node) => Told::of(&node.metadata(), &dir, self.space()),
                     // Node id 0: a name without attributes.
                     None => Told {
                         attr: FileAttr {
@@ -490,6 +492,7 @@ impl Filesystem for F2fsFilesystem {
                             kind: entry.kind,
                             ..dir_attr
                         },
+                        attr_ttl: TTL,
                         generation: Generation(0),
                         name_ttl,
                     },
@@ -500,7 +503,7 @@ impl Filesystem for F2fsFilesystem {
                     ino,
                     entry.next,
                     name,
-                    &name_ttl,
+                    &told.name_ttl.min(told.attr_ttl),
                     &told.attr,
                     told.generation,
                 );

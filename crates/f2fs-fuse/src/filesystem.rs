@@ -9,7 +9,7 @@ use crate::files::{Files, OpenFile};
 use crate::nodes::Nodes;
 use crate::options::MountOptions;
 use crate::words::{appends, asks_for_writing, killed, open_options};
-use f2fs::{File, InodeFlags, NewNode, Node, Volume};
+use f2fs::{File, InodeFlags, NewNode, Node, Space, Volume};
 use fuser::{Errno, FileHandle, FopenFlags, INodeNo, Notifier, Request};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -75,10 +75,15 @@ impl F2fsFilesystem {
         })
     }
 
+    /// What becomes of the blocks that compression saves.
+    pub(crate) fn space(&self) -> Space {
+        self.options.volume.space
+    }
+
     /// Counts that the kernel is told of `node`, and what it is told.
     pub(crate) fn introduce(&self, node: &Node, parent: &Node) -> Told {
         self.nodes.remember(node);
-        Told::of(&node.metadata(), parent)
+        Told::of(&node.metadata(), parent, self.space())
     }
 
     /// Makes something and tells of it.

@@ -4,7 +4,9 @@
 //! The kernel has checked who may ask. FIEMAP is answered by the kernel itself, with EOPNOTSUPP.
 
 use crate::attr::errno;
-use f2fs::{CompressAlgorithm, FileType, GcOptions, InodeFlags, LeftAlone, Node, Volume};
+use f2fs::{
+    CompressAlgorithm, FileType, GcOptions, InodeFlags, LeftAlone, Node, Recompress, Volume,
+};
 use fuser::Errno;
 
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
@@ -25,6 +27,8 @@ const F2FS_IOC_SET_COMPRESS_OPTION: u32 = 0x4002_f516;
 const F2FS_IOC_DECOMPRESS_FILE: u32 = 0xf517;
 const F2FS_IOC_COMPRESS_FILE: u32 = 0xf518;
 const F2FS_IOC_GET_FEATURES: u32 = 0x8004_f50c;
+/// Ours; see docs/compression.md.
+const F2FS_IOC_RECOMPRESS_FILE: u32 = runtime::ioctl::RECOMPRESS_NUMBER;
 
 /// The bits of `fsx_xflags` and the inode flags behind them.
 const XFLAGS: [(u32, InodeFlags); 6] = [
@@ -69,6 +73,7 @@ impl Caller {
             | F2FS_IOC_SET_COMPRESS_OPTION
             | F2FS_IOC_DECOMPRESS_FILE
             | F2FS_IOC_COMPRESS_FILE
+            | F2FS_IOC_RECOMPRESS_FILE
                 if !self.writes =>
             {
                 Err(Errno::EBADF)
@@ -121,6 +126,7 @@ pub(crate) fn run(
         F2FS_IOC_SET_COMPRESS_OPTION => set_compress_option(node, input),
         F2FS_IOC_DECOMPRESS_FILE => done(node.decompress()),
         F2FS_IOC_COMPRESS_FILE => done(node.compress()),
+        F2FS_IOC_RECOMPRESS_FILE => recompress(node, input),
         _ => Err(Errno::ENOTTY),
     }?;
     // FS_IOC_GETFLAGS is declared with a long but used with an int.
@@ -182,6 +188,18 @@ fn defragment(node: &Node, input: &[u8]) -> Answer {
             Ok([start.to_le_bytes(), done.moved_len.to_le_bytes()].concat())
         }
     }
+}
+
+/// Algorithm, logarithm of the cluster size or 0, level, and a zero.
+fn recompress(node: &Node, input: &[u8]) -> Answer {
+    let &[algorithm, log_size, level, 0] = input else {
+        return Err(Errno::EINVAL);
+    };
+    done(node.recompress(Recompress {
+        algorithm: CompressAlgorithm::from_raw(algorithm).ok_or(Errno::EINVAL)?,
+        level,
+        log_cluster_size: (log_size > 0).then_some(log_size),
+    }))
 }
 
 /// A 32-bit word of the caller's bytes.

@@ -4,7 +4,7 @@
 //! this one lacks is taken with a warning. An unknown option is an error that lists the known ones.
 
 use f2fs::{
-    Atime, CompressAlgorithm, CompressDefaults, CompressMode, Fill, FsyncMode, RollForward,
+    Atime, CompressAlgorithm, CompressDefaults, CompressMode, Fill, FsyncMode, RollForward, Space,
     Synchronous, VolumeOptions,
 };
 use std::fmt::Write;
@@ -145,6 +145,7 @@ const KNOWN: [(&str, &[&str]); 3] = [
             "codec_threads=N",
             "readahead=SIZE",
             "commit=SECONDS",
+            "space=reserve|release",
             "writeback_cache",
             "direct_io",
             "discard_fsynced",
@@ -342,6 +343,12 @@ impl MountOptions {
                 };
             }
             "cache" => self.volume.cache_bytes = option.size()?,
+            "space" => {
+                self.volume.space = match option.one_of(&["reserve", "release"])? {
+                    "release" => Space::Release,
+                    _ => Space::Reserve,
+                };
+            }
             // One may wait for the kernel to write pages back, which another has to take.
             "threads" => self.threads = option.number(2, 256)? as usize,
             "codec_threads" => self.volume.threads = option.number(1, 256)? as usize,
@@ -480,6 +487,10 @@ mod tests {
         assert!(parse("untrusted,rw").unwrap().volume.read_only);
         assert!(parse("").unwrap().volume.discard && !parse("nodiscard").unwrap().volume.discard);
         assert!(parse("nodiscard,discard").unwrap().volume.discard);
+        let space = |list| parse(list).unwrap().volume.space;
+        assert_eq!(space("cache=64M"), Space::Reserve);
+        assert_eq!(space("space=release"), Space::Release);
+        assert_eq!(space("space=release,space=reserve"), Space::Reserve);
     }
 
     #[test]
@@ -492,6 +503,7 @@ mod tests {
             "ro=1",
             "cache=x",
             "fsync_mode",
+            "space=free",
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(

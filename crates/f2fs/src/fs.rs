@@ -9,6 +9,7 @@ use crate::data::codecs::Codecs;
 use crate::error::{Error, Result};
 use crate::fsync::{FsyncQueue, VacatedNames};
 use crate::gc::Cleaning;
+use crate::idle::Saving;
 use crate::inode::{Inode, InodeCache};
 use crate::locks;
 use crate::meta::Metadata;
@@ -105,6 +106,8 @@ pub(crate) struct Fs {
     pub(crate) fsyncs: FsyncQueue,
     pub(crate) vacated: VacatedNames,
     pub(crate) rename: Mutex<()>,
+    /// Files that hold blocks which compression saved.
+    pub(crate) saving: Saving,
     pub(crate) quota: Quota,
     rng: Mutex<Rng>,
 }
@@ -135,6 +138,7 @@ impl Fs {
             fsyncs: FsyncQueue::default(),
             vacated: VacatedNames::default(),
             rename: Mutex::new(locks::RENAME, ()),
+            saving: Saving::default(),
             quota: Quota::default(),
             rng: Mutex::new(Rank::LEAF, rng),
             options,

@@ -51,6 +51,7 @@ pub mod error;
 mod fs;
 mod fsync;
 mod gc;
+mod idle;
 mod inode;
 mod locks;
 mod meta;
@@ -68,6 +69,7 @@ mod verity;
 mod xattr;
 
 pub use api::entry::{DirEntry, ReadDir};
+pub use api::estimate::{Estimate, Estimator};
 pub use api::file::File;
 pub use api::layout::FileExtents;
 pub use api::metadata::{ClusterCounts, Compression, Metadata};
@@ -89,9 +91,10 @@ pub use ops::defrag::{Defragment, Defragmented, LeftAlone};
 pub use ops::fallocate::Fallocate;
 pub use ops::map::{Area, AreaKind, LogUse, OpenLog, SegmentTotals, VolumeMap};
 pub use ops::privileges::Privileges;
+pub use ops::recompress::Recompress;
 pub use options::{
-    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Synchronous,
-    VolumeOptions,
+    Atime, CompressDefaults, CompressMode, Fill, FsyncMode, Inline, RollForward, Space,
+    Synchronous, VolumeOptions,
 };
 pub use pagecache::CacheStats;
 pub use quota::{QuotaScope, QuotaState};

@@ -26,6 +26,17 @@ pub enum CompressMode {
     User,
 }
 
+/// What becomes of the blocks that compression saves (mount option `space=`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Space {
+    /// The file holds them until [`crate::File::release_blocks`], and is then not written before
+    /// [`crate::File::reserve_blocks`]: the kernel's way.
+    #[default]
+    Reserve,
+    /// A file that nobody writes gives them back to the volume, and takes them again when it is changed.
+    Release,
+}
+
 /// Compression of files that do not say it themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompressDefaults {
@@ -157,6 +168,8 @@ pub struct VolumeOptions {
     pub readahead_bytes: u64,
     /// Who decides that clusters are compressed.
     pub compress_mode: CompressMode,
+    /// What becomes of the blocks that compression saves.
+    pub space: Space,
     /// Compression where neither file nor directory says it.
     pub compress: CompressDefaults,
     /// New files with one of these extensions are compressed; `*` means all.
@@ -196,6 +209,7 @@ impl Default for VolumeOptions {
             device_threads: 0,
             readahead_bytes: 4 << 20,
             compress_mode: CompressMode::Fs,
+            space: Space::default(),
             compress: CompressDefaults::default(),
             compress_extensions: Vec::new(),
             nocompress_extensions: Vec::new(),

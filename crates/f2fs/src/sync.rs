@@ -9,6 +9,7 @@ use crate::data::flush::{flush_pages, flush_pages_in_op};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::gc;
+use crate::idle::Patience;
 use crate::node::NodeWriter;
 use crate::stats;
 use runtime::sync::MutexGuard;
@@ -27,6 +28,7 @@ impl Fs {
             self.write_checkpoint(CheckpointReason::Sync)?;
             self.inodes.shrink();
         }
+        self.has_free_blocks(SPARE_BLOCKS);
         self.make_room(0)
     }
 
@@ -97,6 +99,18 @@ impl Fs {
     /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
     /// left, and some stay for removing, which always goes on. Only operations that add blocks ask.
     pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
+        self.has_free_blocks(blocks + SPARE_BLOCKS);
+        self.check_segments(blocks)
+    }
+
+    /// Whether so many blocks can be reserved. Idle files give back what they save if that is needed for it.
+    pub(crate) fn has_free_blocks(&self, blocks: u64) -> bool {
+        let are_there = || self.meta.space.snapshot().free_blocks() >= blocks;
+        are_there() || self.release_until(are_there)
+    }
+
+    /// As [`Self::check_room`], for what gives blocks back.
+    pub(crate) fn check_segments(&self, blocks: u64) -> Result<()> {
         if self.fits(blocks + self.cache.dirty_blocks() as u64) {
             return Ok(());
         }
@@ -145,6 +159,7 @@ impl Fs {
         }
         self.check_writable()?;
         self.flush_data()?;
+        self.release_idle(Patience::Wait);
         if self.changed.load(Ordering::Acquire) {
             self.request_checkpoint()?;
         }
@@ -222,6 +237,7 @@ impl Fs {
         }
         self.check_writable()?;
         let flushed = self.flush_data();
+        self.release_idle(Patience::End);
         if self.changed.load(Ordering::Acquire) || self.needs_umount.load(Ordering::Acquire) {
             self.write_checkpoint(CheckpointReason::Umount)?;
         }
@@ -253,6 +269,8 @@ const OPERATION_BLOCKS: u64 = 256;
 const DIRTY_NODES_MAX: u64 = 16 * 1024;
 /// Blocks of data that are cleaned for at a time, before they are written.
 const CLEANED_FOR: u64 = 1024;
+/// Free blocks that an operation finds when it starts, if idle files can give them: inodes, nodes, entries.
+const SPARE_BLOCKS: u64 = 64;
 /// Blocks that are kept for operations that remove.
 const REMOVAL_BLOCKS: u64 = 1024;
 

@@ -24,7 +24,7 @@ fn make(volume: &Volume, path: &str, bytes: &[u8]) -> File {
     file
 }
 
-/// Compressible, incompressible, all zeros, and an end inside a cluster.
+/// OnF2fs, incompressible, all zeros, and an end inside a cluster.
 fn mixed() -> Vec<u8> {
     [
         pattern(1_000_000, 1),

@@ -8,7 +8,7 @@
 //! guarded by the volume's own error state.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 #[cfg(loom)]
 use loom::sync as imp;
@@ -268,6 +268,21 @@ impl<T> RwLock<T> {
             rank: self.rank,
             inner,
         }
+    }
+
+    /// Locks exclusively if nobody holds it. It never waits, so it may come against the order; what is locked while its
+    /// guard lives may not.
+    pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+        let inner = match self.inner.try_write() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        held::push(self.rank);
+        Some(WriteGuard {
+            rank: self.rank,
+            inner,
+        })
     }
 }
 

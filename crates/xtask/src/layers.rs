@@ -25,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ),
     // The formatter never links the engine, so neither can hide the other's mistakes.
     ("f2fs-offline", &["runtime", "blockdev", "f2fs-format"]),
-    ("f2fs-fuse", &["f2fs", "blockdev"]),
+    ("f2fs-fuse", &["f2fs", "blockdev", "runtime"]),
     (
         "f2fs-cli",
         &[

@@ -9,7 +9,11 @@ const LINE_MAX: usize = 120;
 /// Most lines of one source file, its tests included.
 const FILE_MAX: usize = 900;
 /// Files that may contain unsafe code.
-const UNSAFE_ALLOWED: [&str; 2] = ["crates/runtime/src/pool.rs", "crates/runtime/src/ioctl.rs"];
+const UNSAFE_ALLOWED: [&str; 3] = [
+    "crates/runtime/src/pool.rs",
+    "crates/runtime/src/ioctl/discard.rs",
+    "crates/runtime/src/ioctl/f2fs.rs",
+];
 
 /// Fails with a list of everything that breaks a rule.
 pub(crate) fn check() -> Result<()> {

@@ -5,6 +5,7 @@ use super::volume::Volume;
 use crate::error::Result;
 use crate::ops::compress;
 use crate::ops::path::Final;
+use crate::ops::recompress::{self, Recompress};
 use f2fs_codec::CompressAlgorithm;
 use std::path::Path;
 
@@ -61,6 +62,16 @@ impl File {
         self.check_may_write()?;
         compress::decompress_file(&self.open.fs, &self.open.inode)
     }
+
+    /// Gives it another algorithm, level or cluster size, and writes it anew. Its bytes stay; released, it comes back
+    /// released. While the size of clusters changes, others wait.
+    ///
+    /// # Errors
+    /// `NoSpace` leaves the file whole, in the old form or the new one.
+    pub fn recompress(&self, new: Recompress) -> Result<()> {
+        self.check_may_write()?;
+        recompress::recompress(&self.open.fs, &self.open.inode, new)
+    }
 }
 
 impl Volume {
@@ -92,5 +103,11 @@ impl Volume {
     pub fn decompress_file(&self, path: impl AsRef<Path>) -> Result<()> {
         let open = self.resolve(path.as_ref(), Final::Follow)?;
         compress::decompress_file(&open.fs, &open.inode)
+    }
+
+    /// As [`File::recompress`].
+    pub fn recompress_file(&self, path: impl AsRef<Path>, new: Recompress) -> Result<()> {
+        let open = self.resolve(path.as_ref(), Final::Follow)?;
+        recompress::recompress(&open.fs, &open.inode, new)
     }
 }

@@ -5,6 +5,7 @@ use super::open_options::OpenOptions;
 use crate::data::DataOps;
 use crate::error::{Error, Result};
 use crate::fsync::{SyncScope, sync_file, sync_write};
+use crate::idle::Writer;
 use crate::ops::attr::SetAttr;
 use crate::ops::fallocate::{self, Fallocate};
 use crate::ops::handle::OpenInode;
@@ -22,6 +23,8 @@ use std::ops::Range;
 /// [`crate::Volume::close`]; dropping a file does not write it. Several threads may use `read_at` and `write_at`.
 #[derive(Debug)]
 pub struct File {
+    /// First, so that it ends before the handle does.
+    _writer: Option<Writer>,
     pub(super) open: OpenInode,
     may_read: bool,
     may_write: bool,
@@ -46,6 +49,9 @@ impl File {
             errors: open.inode.mapping.errors().cursor(),
         };
         Self {
+            _writer: options
+                .may_write()
+                .then(|| Writer::of(&open.fs, &open.inode)),
             may_read: options.read,
             may_write: options.may_write(),
             append: options.append,

@@ -2,6 +2,7 @@
 
 mod compress;
 pub(crate) mod entry;
+pub(crate) mod estimate;
 pub(crate) mod file;
 pub(crate) mod layout;
 pub(crate) mod metadata;

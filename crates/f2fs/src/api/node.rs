@@ -13,6 +13,7 @@ use crate::ops::exchange::exchange;
 use crate::ops::handle::OpenInode;
 use crate::ops::namei::{self, Leave, Name, Remove, RenameTo};
 use crate::ops::privileges::{Privileges, kill_privileges};
+use crate::ops::recompress::{self, Recompress};
 use crate::ops::{compress, extents, file, fileattr, path, tmpfile};
 use crate::xattr::SetXattr;
 use f2fs_format::{CompressAlgorithm, FileType, InodeFlags};
@@ -289,6 +290,11 @@ impl Node {
     /// Stores every cluster raw; the file stays marked.
     pub fn decompress(&self) -> Result<()> {
         compress::decompress_file(&self.open.fs, &self.open.inode)
+    }
+
+    /// Gives a file another compression and writes it anew; see [`File::recompress`].
+    pub fn recompress(&self, new: Recompress) -> Result<()> {
+        recompress::recompress(&self.open.fs, &self.open.inode, new)
     }
 
     /// Names of the extended attributes.

@@ -56,12 +56,14 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::New)?;
+    fs.note_dirty(inode);
     tree.release_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::New, Slot::Hole)?;
     tree.note_unfit(fs);
     let inline = tree.inode.inline() | InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(0);
+    inode.bump_cookie();
     Ok(total)
 }
 
@@ -73,13 +75,23 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     let _op = fs.start_op();
     let mut tree = inode.tree.lock();
     let total = count_spare(fs, inode, &mut tree, Slot::Hole)?;
+    fs.note_dirty(inode);
     tree.reserve_blocks(fs, total as u32)?;
     change_spare(fs, inode, &mut tree, Slot::Hole, Slot::New)?;
     tree.note_unfit(fs);
     let inline = tree.inode.inline() - InlineFlags::COMPRESS_RELEASED;
     tree.inode_mut().set_inline(inline);
     tree.inode_mut().set_compr_blocks(total);
+    inode.bump_cookie();
     Ok(total)
+}
+
+/// An upper bound of the nodes that hold a file's slots.
+pub(crate) fn nodes_of(inode: &Inode) -> u64 {
+    let tree = inode.tree.lock();
+    let by_size =
+        inode.size().div_ceil(iomap::BLOCK_SIZE) / u64::from(tree.inode.addrs_per_dnode());
+    tree.inode.blocks().min(by_size + 2)
 }
 
 /// Blocks saved by the compressed clusters whose spare slots are `slot`. Every cluster is looked at, so that none is
@@ -160,6 +172,15 @@ fn next_clusters(
     Ok(clusters.collect())
 }
 
+/// Which clusters are written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those that are not in the form yet.
+    Differing,
+    /// Those that are, too.
+    All,
+}
+
 /// Writes clusters in `blocks` anew that are not in a form yet; the block behind the last one that was looked at. Room
 /// for all of `blocks` was made.
 pub(crate) fn rewrite(
@@ -167,6 +188,7 @@ pub(crate) fn rewrite(
     inode: &Arc<Inode>,
     blocks: Range<u64>,
     form: ClusterForm,
+    which: Which,
 ) -> Result<u64> {
     let _form = DecidedForm::new(inode, form);
     // What is dirty takes the form on its way.
@@ -175,7 +197,7 @@ pub(crate) fn rewrite(
     let mut wanted = Vec::new();
     // A hole may lead far behind the range.
     while at < blocks.end {
-        wanted.extend(next_wanted(fs, inode, &mut at, blocks.end, form)?);
+        wanted.extend(next_wanted(fs, inode, (&mut at, blocks.end), form, which)?);
     }
     if wanted.is_empty() {
         return Ok(at);
@@ -196,9 +218,9 @@ pub(crate) fn rewrite(
 fn next_wanted(
     fs: &Fs,
     inode: &Inode,
-    at: &mut u64,
-    end: u64,
+    (at, end): (&mut u64, u64),
     form: ClusterForm,
+    which: Which,
 ) -> Result<Vec<Range<u64>>> {
     let size_blocks = inode.size().div_ceil(iomap::BLOCK_SIZE);
     let clusters = next_clusters(fs, inode, &mut inode.tree.lock(), at, end)?;
@@ -207,7 +229,9 @@ fn next_wanted(
         let blocks = cluster.first..cluster.first + cluster.slots.len() as u64;
         let is_wanted = match form {
             // The end of the file, and clusters with holes, are never compressed.
-            ClusterForm::Compressed => blocks.end <= size_blocks && cluster.is_raw_and_whole()?,
+            ClusterForm::Compressed if blocks.end > size_blocks => false,
+            ClusterForm::Compressed if which == Which::All && cluster.saved()? > 0 => true,
+            ClusterForm::Compressed => cluster.is_raw_and_whole()?,
             ClusterForm::Raw => cluster.saved()? > 0,
             ClusterForm::AsStored => false,
         };

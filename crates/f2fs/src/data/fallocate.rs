@@ -28,7 +28,7 @@ const STEP_NODES: u64 = 512;
 pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result<()> {
     let present = inode.tree.lock().inode.blocks();
     let missing = (blocks.end - blocks.start).saturating_sub(present);
-    if missing > fs.meta.space.snapshot().free_blocks() {
+    if !fs.has_free_blocks(missing) {
         return Err(Error::NoSpace);
     }
     let mut made = Vec::new();

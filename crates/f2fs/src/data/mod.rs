@@ -30,6 +30,7 @@ pub(crate) mod inline;
 pub(crate) mod layout;
 pub(crate) mod ops;
 pub(crate) mod policy;
+pub(crate) mod regroup;
 pub(crate) mod shift;
 pub(crate) mod truncate;
 pub(crate) mod writeback;

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Fs, OpGuard};
 use crate::inode::{ClusterLayout, Inode};
 use crate::node::{Span, Tree};
+use crate::options::Space;
 use f2fs_format::node::ADDRS_PER_BLOCK;
 use f2fs_format::path::mappable_blocks;
 use f2fs_format::{BLOCK_SIZE, ClusterSlots, InlineFlags, Slot};
@@ -20,9 +21,9 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 
 /// Sets the size of a regular file. The caller holds the inode's lock exclusively and has made room.
 pub(crate) fn set_size(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
-    let op = fs.start_op();
     check_limit(inode, size)?;
-    check_released(inode, size)?;
+    check_released(fs, inode, size)?;
+    let op = fs.start_op();
     // Before the change, for one that fails half way has changed something too.
     fs.note_dirty(inode);
     if size <= inode.size() {
@@ -127,14 +128,23 @@ fn shrink(fs: &Fs, inode: &Arc<Inode>, size: u64, op: &OpGuard<'_>) -> Result<()
 }
 
 /// A file whose saved blocks were released cannot be written: no end inside a cluster, since it would be written anew.
-fn check_released(inode: &Inode, size: u64) -> Result<()> {
+/// It takes them again where the volume's options let it.
+fn check_released(fs: &Fs, inode: &Arc<Inode>, size: u64) -> Result<()> {
     let unit = inode.clusters().map_or(1, |c| c.blocks) * BLOCK;
-    if !size.is_multiple_of(unit) && inode.tree.lock().is_released() {
-        return Err(Error::Invalid(
-            "the file's compressed blocks were released: only whole clusters can be cut off",
-        ));
+    let old = inode.size();
+    let is_whole = size.is_multiple_of(unit);
+    if !inode.tree.lock().is_released() {
+        return Ok(());
     }
-    Ok(())
+    match fs.options.space {
+        Space::Reserve if is_whole => Ok(()),
+        Space::Reserve => Err(Error::Invalid(
+            "the file's compressed blocks were released: only whole clusters can be cut off",
+        )),
+        // What lies behind the old end in its block is zeroed.
+        Space::Release if is_whole && (size <= old || old.is_multiple_of(BLOCK)) => Ok(()),
+        Space::Release => fs.take_saved(inode),
+    }
 }
 
 /// First block of the compressed cluster that the new end cuts at a block before its last.

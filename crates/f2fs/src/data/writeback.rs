@@ -351,7 +351,11 @@ impl<'a> DataWriteback<'a> {
         if tree.inode.ext().is_some() {
             tree.inode_mut().clear_ext();
         }
+        let is_saving = tree.inode.compress().is_some_and(|c| c.compr_blocks > 0);
         drop(tree);
+        if is_saving {
+            fs.note_saving(self.ops.inode);
+        }
         self.ops.inode.bump_cookie();
         fs.note_dirty(self.ops.inode);
         Ok(())

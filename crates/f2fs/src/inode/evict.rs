@@ -35,6 +35,7 @@ impl Inode {
         fs.release_quota(&tree.inode, Usage::of(&tree.inode));
         fs.meta.orphans.remove(self.ino);
         fs.forget_dirty(self);
+        fs.saving.remove(self.ino);
         fs.inodes.remove(self.ino);
         // Last: from here on another thread may make an inode of this number, and put it into the lists above.
         fs.release_node_block(self.ino)

@@ -67,6 +67,7 @@ pub(crate) struct Inode {
     freed: AtomicBool,
     hashes_right: AtomicBool,
     opens: AtomicU32,
+    writers: AtomicU32,
     pub(crate) epochs: Epochs,
 }
 
@@ -93,6 +94,7 @@ impl Inode {
             freed: AtomicBool::new(false),
             hashes_right: AtomicBool::new(false),
             opens: AtomicU32::new(0),
+            writers: AtomicU32::new(0),
             epochs: Epochs::default(),
         };
         if dirty {
@@ -133,6 +135,12 @@ impl Inode {
         self.mapping
             .set_orders(orders(fs, clusters, self.file_type));
         *self.clusters.lock() = clusters;
+        Ok(())
+    }
+
+    /// Takes over another algorithm or level; the size of clusters stays, and with it what is cached.
+    pub(crate) fn reload_params(&self, tree: &Tree) -> Result<()> {
+        *self.clusters.lock() = cluster_layout(&tree.inode)?;
         Ok(())
     }
 
@@ -191,6 +199,26 @@ impl Inode {
     /// Whether this was the last open handle.
     pub(crate) fn drop_open(&self) -> bool {
         self.opens.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn add_writer(&self) {
+        self.writers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether this was the last one that may write.
+    pub(crate) fn drop_writer(&self) -> bool {
+        self.writers.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether a handle or an operation may write it any moment.
+    pub(crate) fn has_writers(&self) -> bool {
+        self.writers.load(Ordering::Acquire) > 0
+    }
+
+    /// Blocks that its compressed clusters save and still hold.
+    pub(crate) fn saved_blocks(&self) -> u64 {
+        let tree = self.tree.lock();
+        tree.inode.compress().map_or(0, |info| info.compr_blocks)
     }
 
     /// Notes that it is being freed; whether it was already. The last unlink and the last close may come together,

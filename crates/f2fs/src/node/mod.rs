@@ -2,11 +2,13 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`adopt`] | one inode takes over the slots and nodes of another |
 //! | [`tree`] | all cached nodes of one inode; address slots by file block |
 //! | [`truncate`] | freeing slots and nodes behind a file block |
 //! | [`dirty`] | which nodes differ from the volume's, counted |
 //! | [`writer`] | dirty nodes to new places, at a checkpoint or an fsync |
 
+mod adopt;
 pub(crate) mod dirty;
 pub(crate) mod tree;
 pub(crate) mod truncate;

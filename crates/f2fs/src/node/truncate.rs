@@ -24,11 +24,11 @@ pub(crate) enum Emptied {
 
 /// A node and everything below it.
 #[derive(Clone, Copy, Debug)]
-struct Subtree {
+pub(super) struct Subtree {
     /// 1 for a direct node, 2 and 3 for indirect ones.
-    height: u32,
+    pub(super) height: u32,
     /// Offset of its root in the footer.
-    offset: u32,
+    pub(super) offset: u32,
     /// File blocks before it.
     start: u64,
     /// File blocks below it.
@@ -37,7 +37,7 @@ struct Subtree {
 
 impl Subtree {
     /// The five subtrees of an inode.
-    fn top(index: usize, in_inode: u64, in_node: u64) -> Self {
+    pub(super) fn top(index: usize, in_inode: u64, in_node: u64) -> Self {
         let n = NIDS_PER_BLOCK;
         let (height, offset) = match index {
             0 => (1, 1),
@@ -65,7 +65,7 @@ impl Subtree {
         self.start..self.start + self.len
     }
 
-    fn child(self, index: usize) -> Self {
+    pub(super) fn child(self, index: usize) -> Self {
         let n = NIDS_PER_BLOCK;
         let len = self.len / n;
         let step = if self.height == 3 { n + 1 } else { 1 };

@@ -6,12 +6,14 @@
 
 use super::attr::{change_if, forget_holes, has_blocks};
 use super::file::check_changeable;
-use crate::data::compress;
+use crate::data::compress::{self, Which};
 use crate::data::fallocate::make_room;
 use crate::data::flush::flush_pages;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
+use crate::idle::Writer;
 use crate::inode::{ClusterForm, ClusterLayout, Inode, to_disk};
+use crate::options::Space;
 use f2fs_codec::CompressAlgorithm;
 use f2fs_format::{CompressInfo, Features};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ const WINDOW: u64 = 2048;
 pub(crate) fn saved_blocks(fs: &Fs, inode: &Inode) -> Result<u64> {
     check_volume(fs)?;
     layout_of(inode)?;
-    Ok(compr_blocks(inode))
+    Ok(inode.saved_blocks())
 }
 
 /// Gives the blocks that a file saves back to the volume; how many. It takes no writes until [`reserve`].
@@ -37,10 +39,10 @@ pub(crate) fn release(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
         return Err(Error::Invalid("the file's blocks were released before"));
     }
     flush_pages(fs, inode, 0..u64::MAX)?;
-    if compr_blocks(inode) == 0 {
+    if inode.saved_blocks() == 0 {
         return Err(Error::NotPermitted("the file has no blocks to release"));
     }
-    make_room(fs, nodes_of(inode))?;
+    make_room(fs, compress::nodes_of(inode))?;
     let released = compress::release(fs, inode)?;
     touch_changed(fs, inode);
     Ok(released)
@@ -56,11 +58,10 @@ pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>) -> Result<u64> {
     if !inode.tree.lock().is_released() {
         return Err(Error::Invalid("the file's blocks are not released"));
     }
-    if compr_blocks(inode) > 0 {
+    if inode.saved_blocks() > 0 {
         return Ok(0); // Released half: fsck has to see to it.
     }
-    make_room(fs, nodes_of(inode))?;
-    let reserved = compress::reserve(fs, inode)?;
+    let reserved = fs.reserve_saved(inode)?;
     touch_changed(fs, inode);
     Ok(reserved)
 }
@@ -114,45 +115,77 @@ pub(crate) fn set_option(
 }
 
 /// Compresses all whole clusters that are stored raw.
-pub(crate) fn compress_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
-    rewrite(fs, inode, ClusterForm::Compressed)
+pub(crate) fn compress_file(fs: &Arc<Fs>, inode: &Arc<Inode>) -> Result<()> {
+    rewrite(fs, inode, ClusterForm::Compressed, Which::Differing)
 }
 
 /// Stores all clusters raw. The file stays marked for compression.
-pub(crate) fn decompress_file(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
-    rewrite(fs, inode, ClusterForm::Raw)
+pub(crate) fn decompress_file(fs: &Arc<Fs>, inode: &Arc<Inode>) -> Result<()> {
+    rewrite(fs, inode, ClusterForm::Raw, Which::Differing)
 }
 
-fn rewrite(fs: &Fs, inode: &Arc<Inode>, form: ClusterForm) -> Result<()> {
+/// What clusters are to become.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) form: ClusterForm,
+    pub(super) which: Which,
+}
+
+/// Writes clusters anew, window by window; others use the file in between.
+pub(super) fn rewrite(
+    fs: &Arc<Fs>,
+    inode: &Arc<Inode>,
+    form: ClusterForm,
+    which: Which,
+) -> Result<()> {
     check_volume(fs)?;
-    let mut at = 0;
-    loop {
+    // Not to be released between two windows.
+    let _writer = Writer::of(fs, inode);
+    let form = Form { form, which };
+    let mut at = Some(0);
+    while let Some(start) = at {
         fs.check_writable()?;
         fs.balance()?;
         fs.check_room(WINDOW)?;
         let _alone = inode.rwsem.write();
         // Anything may have happened to the file since the last window.
-        check_rewritable(inode)?;
-        let end = inode.size().div_ceil(iomap::BLOCK_SIZE);
-        if at >= end {
-            return Ok(());
-        }
-        let size = layout_of(inode)?.blocks;
-        let window = at..(at + WINDOW).min(end.next_multiple_of(size));
-        at = compress::rewrite(fs, inode, window, form)?;
-    }
-}
-
-fn check_rewritable(inode: &Inode) -> Result<()> {
-    check_changeable(inode)?;
-    layout_of(inode)?;
-    if inode.tree.lock().is_released() {
-        return Err(Error::Invalid("the file's saved blocks were released"));
+        check_rewritable(fs, inode)?;
+        at = rewrite_window(fs, inode, start, form)?;
     }
     Ok(())
 }
 
-fn check_volume(fs: &Fs) -> Result<()> {
+/// The same at once. The caller holds the inode's lock exclusively.
+pub(super) fn rewrite_locked(fs: &Fs, inode: &Arc<Inode>, form: Form) -> Result<()> {
+    let mut at = Some(0);
+    while let Some(start) = at {
+        fs.check_room(WINDOW)?;
+        at = rewrite_window(fs, inode, start, form)?;
+    }
+    Ok(())
+}
+
+/// Writes clusters from a block on anew; where the next window begins, if the file reaches so far.
+fn rewrite_window(fs: &Fs, inode: &Arc<Inode>, at: u64, form: Form) -> Result<Option<u64>> {
+    let end = inode.size().div_ceil(iomap::BLOCK_SIZE);
+    if at >= end {
+        return Ok(None);
+    }
+    let size = layout_of(inode)?.blocks;
+    let window = at..(at + WINDOW).min(end.next_multiple_of(size));
+    compress::rewrite(fs, inode, window, form.form, form.which).map(Some)
+}
+
+fn check_rewritable(fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
+    check_changeable(inode)?;
+    layout_of(inode)?;
+    if fs.options.space == Space::Reserve && inode.tree.lock().is_released() {
+        return Err(Error::Invalid("the file's saved blocks were released"));
+    }
+    fs.take_saved(inode)
+}
+
+pub(super) fn check_volume(fs: &Fs) -> Result<()> {
     let needed = Features::COMPRESSION | Features::EXTRA_ATTR;
     if fs.meta.sb.features.contains(needed) {
         Ok(())
@@ -163,28 +196,14 @@ fn check_volume(fs: &Fs) -> Result<()> {
     }
 }
 
-fn layout_of(inode: &Inode) -> Result<ClusterLayout> {
+pub(super) fn layout_of(inode: &Inode) -> Result<ClusterLayout> {
     inode
         .clusters()
         .ok_or(Error::Invalid("the file is not compressed"))
 }
 
-fn compr_blocks(inode: &Inode) -> u64 {
-    let tree = inode.tree.lock();
-    tree.inode.compress().map_or(0, |info| info.compr_blocks)
-}
-
-/// An upper bound of the nodes that hold a file's slots.
-fn nodes_of(inode: &Inode) -> u64 {
-    let tree = inode.tree.lock();
-    let by_size =
-        inode.size().div_ceil(iomap::BLOCK_SIZE) / u64::from(tree.inode.addrs_per_dnode());
-    tree.inode.blocks().min(by_size + 2)
-}
-
 fn touch_changed(fs: &Fs, inode: &Arc<Inode>) {
-    inode.bump_cookie();
-    let now = to_disk(fs.now());
-    inode.tree.lock().inode_mut().set_ctime(now);
+    let _op = fs.start_op();
     fs.note_dirty(inode);
+    inode.tree.lock().inode_mut().set_ctime(to_disk(fs.now()));
 }

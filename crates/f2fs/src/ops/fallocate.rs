@@ -1,11 +1,12 @@
 //! Reserving, freeing, zeroing, cutting out and inserting ranges of files (`fallocate(2)`).
 
-use super::file::{check_changeable, check_regular, check_reserved, is_append_only, note_modified};
+use super::file::{check_changeable, check_regular, is_append_only, note_modified};
 use crate::data::shift::{self, Shift};
 use crate::data::{fallocate as space, inline, truncate};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
+use crate::options::Space;
 use f2fs_format::Advise;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,6 +64,9 @@ pub(crate) fn fallocate(
     fs.balance()?;
     let _alone = inode.rwsem.write();
     check_allowed(inode, what)?;
+    if !(what == Fallocate::PunchHole && fs.options.space == Space::Release) {
+        fs.take_saved(inode)?;
+    }
     truncate::check_limit(inode, range.end)?;
     if matches!(what, Fallocate::CollapseRange | Fallocate::InsertRange) {
         check_movable(inode, what, &range)?;
@@ -91,7 +95,7 @@ fn check_allowed(inode: &Inode, what: Fallocate) -> Result<()> {
     if is_append_only(inode) && !what.only_reserves() {
         return Err(Error::NotPermitted("the file is append-only"));
     }
-    check_reserved(inode)
+    Ok(())
 }
 
 /// Refuses what moves no whole blocks inside the file.
@@ -147,6 +151,9 @@ fn blocks_of(bytes: &Range<u64>) -> Range<u64> {
 fn punch(fs: &Fs, inode: &Arc<Inode>, range: &Range<u64>) -> Result<()> {
     let whole = space::whole_units(inode, range);
     check_edge_room(fs, inode)?;
+    if *range != whole {
+        fs.take_saved(inode)?;
+    }
     space::zero_edges(fs, inode, range, &whole)?;
     space::free(fs, inode, &blocks_of(&whole))
 }

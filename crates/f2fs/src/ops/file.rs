@@ -45,7 +45,7 @@ pub(crate) fn write_at(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Res
     let mut done = 0;
     while done < src.len() {
         let chunk = &src[done..src.len().min(done + CHUNK)];
-        match write_chunk(fs, inode, pos + done as u64, chunk) {
+        match fs.or_release_idle(|| write_chunk(fs, inode, pos + done as u64, chunk)) {
             Ok(n) => {
                 done += n;
                 if n < chunk.len() {
@@ -66,7 +66,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     fs.check_room((src.len() as u64).div_ceil(iomap::BLOCK_SIZE) + 1)?;
     let _alone = inode.rwsem.write();
     check_changeable(inode)?;
-    check_reserved(inode)?;
+    fs.take_saved(inode)?;
     if is_append_only(inode) && pos != inode.size() {
         return Err(Error::NotPermitted("the file is append-only"));
     }
@@ -94,16 +94,6 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
         Some(error) if written == 0 => Err(error),
         _ => Ok(written as usize),
     }
-}
-
-/// Refuses to write a file whose saved blocks were given back: there may be no room for other bytes.
-pub(crate) fn check_reserved(inode: &Inode) -> Result<()> {
-    if inode.tree.lock().is_released() {
-        return Err(Error::NotPermitted(
-            "the file's compressed blocks were released; reserve them first",
-        ));
-    }
-    Ok(())
 }
 
 /// Moves the bytes of an inline file out of its inode block if it will not hold them.

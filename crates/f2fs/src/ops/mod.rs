@@ -32,6 +32,7 @@ pub(crate) mod map;
 pub(crate) mod namei;
 pub(crate) mod path;
 pub(crate) mod privileges;
+pub(crate) mod recompress;
 pub(crate) mod tmpfile;
 
 #[cfg(test)]

@@ -308,3 +308,142 @@ fn both_sides_refuse_the_same_verbs() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     fsck::assert_clean(image.path());
 }
+
+/// Overwrites inside clusters, and an end inside one.
+fn changes(top: &str, seed: usize) -> Vec<Op> {
+    let paths = paths(top).into_iter().enumerate();
+    let changes = paths.flat_map(|(n, path)| {
+        let write = |pos, len, source| Op::Write {
+            path: path.clone(),
+            pos,
+            len,
+            source,
+        };
+        let pos = 4321 * (n + seed) as u64;
+        [
+            write(pos, 50_000, seed),
+            write(800_000 + pos, 1000, NOISE.start),
+            Op::Truncate(path.clone(), 3_000_000 + 3 * pos),
+        ]
+    });
+    changes.collect()
+}
+
+fn check_released(image: &std::path::Path, top: &str, is_released: bool) {
+    let volume = Volume::open(
+        image,
+        &VolumeOptions {
+            read_only: true,
+            ..Default::default()
+        },
+    );
+    let volume = volume.unwrap();
+    for path in paths(top) {
+        assert_eq!(
+            volume.metadata(&path).unwrap().is_released(),
+            is_released,
+            "{path}"
+        );
+    }
+}
+
+/// The engine releases what nobody writes; the kernel reads that, refuses to write it, reserves it, writes it, and
+/// releases it; the engine writes that without being asked to reserve it.
+#[test]
+fn files_that_free_space_go_to_the_kernel_and_back() {
+    let (image, volume) = fresh_volume(512 << 20);
+    volume.close().unwrap();
+    let image = image.path();
+    let releasing = VolumeOptions {
+        space: f2fs::Space::Release,
+        ..VolumeOptions::default()
+    };
+    let mut model = Model::default();
+    let volume = Volume::open(image, &releasing).unwrap();
+    apply_all(&volume, &files("/e"));
+    model.apply_all(&files("/e"));
+    volume.close().unwrap();
+    for turn in 0..2 {
+        fsck::assert_clean(image);
+        check_released(image, "/e", true);
+        let mut guest = Guest::new();
+        guest.mount(image, "").manifest();
+        for (n, path) in paths("/e").into_iter().enumerate() {
+            let write = Op::Write {
+                path: path.clone(),
+                pos: 5,
+                len: 9,
+                source: 0,
+            };
+            guest.then(format!("attempt {n} {}", write.command()));
+            guest.then(format!("reserve {path}"));
+        }
+        guest.attempts();
+        command_all(&mut guest, &changes("/e", 2 * turn));
+        model.apply_all(&changes("/e", 2 * turn));
+        guest.then("sync");
+        for path in paths("/e") {
+            guest.then(format!("release {path}"));
+        }
+        guest.then("sync").manifest().umount();
+        let before = Manifest::of_image(image);
+        let Some(manifests) = guest.run() else { return };
+        manifests[0].assert_same(&before, "released by the engine: kernel <> engine");
+        for n in 0..paths("/e").len() {
+            assert_eq!(manifests[1].field(&n.to_string(), "errno"), "1", "EPERM");
+        }
+        fsck::assert_clean(image);
+        let now = Manifest::of_image(image);
+        manifests[2].assert_same(&now, "released by the kernel: kernel <> engine");
+        model.assert_in(&now, image, "written by the kernel");
+        check_released(image, "/e", true);
+        let volume = Volume::open(image, &releasing).unwrap();
+        apply_all(&volume, &changes("/e", 2 * turn + 1));
+        model.apply_all(&changes("/e", 2 * turn + 1));
+        volume.close().unwrap();
+        let now = Manifest::of_image(image);
+        model.assert_in(&now, image, "written by the engine");
+    }
+    fsck::assert_clean(image);
+    check_released(image, "/e", true);
+}
+
+/// Files that the engine compressed another way, released or not, are files like others.
+#[test]
+fn the_kernel_goes_on_with_files_compressed_another_way() {
+    let (image, volume) = fresh_volume(512 << 20);
+    let image = image.path();
+    apply_all(&volume, &files("/e"));
+    let mut model = Model::default();
+    model.apply_all(&files("/e"));
+    for (n, path) in paths("/e").into_iter().enumerate() {
+        if n % 2 == 0 {
+            volume.release_blocks(&path).unwrap();
+        }
+        let algorithm = CompressAlgorithm::ALL[n % CompressAlgorithm::ALL.len()];
+        let new = f2fs::Recompress {
+            algorithm,
+            level: 0,
+            log_cluster_size: (n % 3 > 0).then_some(2 + (n % 7) as u8),
+        };
+        volume.recompress_file(&path, new).unwrap();
+        assert_eq!(volume.metadata(&path).unwrap().is_released(), n % 2 == 0);
+    }
+    volume.close().unwrap();
+    fsck::assert_clean(image);
+    let mut guest = Guest::new();
+    guest.mount(image, "").manifest();
+    for path in paths("/e").iter().step_by(2) {
+        guest.then(format!("reserve {path}"));
+    }
+    command_all(&mut guest, &changes("/e", 3));
+    model.apply_all(&changes("/e", 3));
+    guest.then("sync").manifest().umount();
+    let before = Manifest::of_image(image);
+    let Some(manifests) = guest.run() else { return };
+    manifests[0].assert_same(&before, "as the engine left them: kernel <> engine");
+    fsck::assert_clean(image);
+    let now = Manifest::of_image(image);
+    manifests[1].assert_same(&now, "written by the kernel: kernel <> engine");
+    model.assert_in(&now, image, "written by the kernel");
+}

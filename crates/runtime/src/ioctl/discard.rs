@@ -1,4 +1,4 @@
-//! System calls that neither the standard library nor rustix has: discarding on block devices and on mounts.
+//! Discarding on block devices and on mounts.
 //!
 //! # Invariants
 //! A function here is sound whatever descriptor it is given: either the request's number says how much memory it
