@@ -172,14 +172,20 @@ fn is_movable(extent: &FileExtent, size_blocks: u64) -> bool {
 /// that fails, the old blocks stay the file's.
 pub(crate) fn rewrite(fs: &Fs, inode: &Arc<Inode>, stretch: &Stretch) -> Result<()> {
     let _form = DecidedForm::new(inode, ClusterForm::AsStored);
-    let ops = DataOps::new(fs, inode);
-    for range in &stretch.ranges {
-        let end = (range.end * BLOCK).min(inode.size());
-        iomap::rewrite_range(&ops, range.start * BLOCK..end)?;
-    }
+    make_dirty(fs, inode, stretch)?;
     fs.note_dirty(inode);
     let (Some(first), Some(last)) = (stretch.ranges.first(), stretch.ranges.last()) else {
         return Ok(());
     };
     flush_pages(fs, inode, first.start..last.end)
+}
+
+/// The view of the inode that looks blocks up ends here: nobody holds one while writing back.
+fn make_dirty(fs: &Fs, inode: &Arc<Inode>, stretch: &Stretch) -> Result<()> {
+    let ops = DataOps::new(fs, inode);
+    for range in &stretch.ranges {
+        let end = (range.end * BLOCK).min(inode.size());
+        iomap::rewrite_range(&ops, range.start * BLOCK..end)?;
+    }
+    Ok(())
 }

@@ -292,6 +292,7 @@ impl Walk {
     }
 
     fn step(&mut self, fs: &Fs, inode: &Arc<Inode>) -> Result<()> {
+        let ops = DataOps::new(fs, inode);
         let mut tree = inode.tree.lock();
         if inline::is_inline(&tree) {
             self.is_done = true;
@@ -304,7 +305,7 @@ impl Walk {
             return Ok(());
         }
         let end = end_of(&tree);
-        let (found, next) = look(&DataOps::new(fs, inode), &mut tree, self.at, end)?;
+        let (found, next) = look(&ops, &mut tree, self.at, end)?;
         for extent in found {
             if !self.found.back_mut().is_some_and(|last| last.join(&extent)) {
                 self.found.push_back(extent);

@@ -234,7 +234,6 @@ fn count_file(fs: &Fs, inode: &Arc<Inode>, map: &mut VolumeMap) -> Result<()> {
         return Ok(());
     }
     let _shared = inode.rwsem.read();
-    let ops = DataOps::new(fs, inode);
     let (mut at, end) = {
         let tree = inode.tree.lock();
         if inline::is_inline(&tree) {
@@ -244,6 +243,7 @@ fn count_file(fs: &Fs, inode: &Arc<Inode>, map: &mut VolumeMap) -> Result<()> {
     };
     while at < end {
         let (found, next) = {
+            let ops = DataOps::new(fs, inode);
             let mut tree = inode.tree.lock();
             let found = layout::look(&ops, &mut tree, at, end)?;
             tree.trim(layout::NODES_KEPT);
