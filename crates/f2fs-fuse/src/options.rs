@@ -32,6 +32,8 @@ pub struct MountOptions {
     pub direct_io: bool,
     /// Time between checkpoints while something changes.
     pub commit: Duration,
+    /// Whether the volume is cleaned while nobody uses it.
+    pub background_gc: bool,
     /// The volume comes from a stranger: read-only, and the process locks itself in after mounting.
     pub untrusted: bool,
     /// A plain `fuse` mount even for root.
@@ -180,6 +182,7 @@ impl MountOptions {
             writeback_cache: false,
             direct_io: false,
             commit: COMMIT,
+            background_gc: true,
             untrusted: false,
             plain: false,
             fsname: None,
@@ -308,8 +311,8 @@ impl MountOptions {
                 self.volume.roll_forward = option.flag(RollForward::Ignore)?;
             }
             "background_gc" => {
-                option.one_of(&["on", "off", "sync"])?;
-                self.warn("background_gc: cleaning is not there yet");
+                // What the kernel calls sync is how cleaning always is here.
+                self.background_gc = option.one_of(&["on", "off", "sync"])? != "off";
             }
             "mode" => {
                 option.one_of(&["adaptive", "lfs"])?;

@@ -82,6 +82,7 @@ pub fn mount(image: &Path, point: &Path, options: MountOptions) -> Result<Mounte
     let _ = rustix::process::configure_io_flusher_behavior(true);
     let notifier = Arc::new(OnceLock::new());
     let interval = (!options.volume.read_only).then_some(options.commit);
+    let cleans = options.background_gc;
     let Served {
         session,
         volume,
@@ -93,7 +94,7 @@ pub fn mount(image: &Path, point: &Path, options: MountOptions) -> Result<Mounte
     };
     let _ = notifier.set(session.notifier());
     let commits = interval
-        .map(|interval| Commits::start(&volume, interval))
+        .map(|interval| Commits::start(&volume, interval, cleans))
         .transpose()
         .inspect_err(|_| {
             // A mount of fusermount3 goes with its session.

@@ -7,10 +7,16 @@ use crate::size::human;
 use crate::text::{out, print_json, shown};
 use clap::Args;
 use f2fs::{GcOptions, GcReport};
+use runtime::ioctl::OnF2fs;
 use serde::Serialize;
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
+/// Sections after which it is enough, should the file system never say so.
+const SECTIONS_MAX: u64 = 1 << 20;
+/// ENODATA: there is nothing to clean.
+const NO_DATA: i32 = rustix::io::Errno::NODATA.raw_os_error();
 /// Bytes of a segment.
 const SEGMENT: u64 = 2 << 20;
 
@@ -19,15 +25,14 @@ const SEGMENT: u64 = 2 << 20;
 /// Segments that are partly in use are emptied and become free as a whole. What is free in all stays the same.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
-    /// The image file or block device
-    image: PathBuf,
-    /// Clean segments that are in use to at most so many percent
-    #[arg(long, value_name = "PERCENT", default_value_t = GcOptions::default().utilisation_max,
-          value_parser = clap::value_parser!(u8).range(1..=100))]
-    utilisation: u8,
+    /// The image file or block device, or a directory of a mounted volume (for root)
+    target: PathBuf,
+    /// Clean segments that are in use to at most so many percent [default: 93]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    utilisation: Option<u8>,
     /// Stop when so many segments of 2 MiB are free
-    #[arg(long, value_name = "SEGMENTS", default_value_t = u32::MAX, hide_default_value = true)]
-    free: u32,
+    #[arg(long, value_name = "SEGMENTS")]
+    free: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -45,12 +50,16 @@ struct JsonReport {
 
 impl Gc {
     pub(crate) fn run(&self, engine: &EngineArgs) -> Result<()> {
+        if self.target.is_dir() {
+            return self.mounted();
+        }
+        let defaults = GcOptions::default();
         let options = GcOptions {
-            free_segments: self.free,
-            utilisation_max: self.utilisation,
+            free_segments: self.free.unwrap_or(defaults.free_segments),
+            utilisation_max: self.utilisation.unwrap_or(defaults.utilisation_max),
         };
-        session::writing(&self.image, engine, |volume| {
-            let report = volume.gc(options).at(&self.image)?;
+        session::writing(&self.target, engine, |volume| {
+            let report = volume.gc(options).at(&self.target)?;
             if self.json {
                 print_json(&json(&report))?;
             } else {
@@ -62,13 +71,42 @@ impl Gc {
         })
     }
 
+    /// Asks whoever serves the mount, section by section.
+    fn mounted(&self) -> Result<()> {
+        let fail = |what: &str| Failure::at(&self.target, what);
+        if self.utilisation.is_some() || self.free.is_some() || self.json {
+            return Err(Failure::usage(
+                "--utilisation, --free and --json work on images and devices only",
+            ));
+        }
+        let dir = File::open(&self.target).at(&self.target)?;
+        let mount = OnF2fs::new(&dir).at(&self.target)?.filter(|m| m.is_f2fs());
+        let mount = mount.ok_or_else(|| fail("not a directory of a mounted F2FS volume"))?;
+        let mut sections = 0_u64;
+        loop {
+            match mount.collect_section() {
+                Ok(()) if sections < SECTIONS_MAX => sections += 1,
+                Ok(()) => break,
+                Err(error) if error.raw_os_error() == Some(NO_DATA) => break,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(fail("only root may clean a mounted volume"));
+                }
+                Err(error) => return Err(error).at(&self.target),
+            }
+        }
+        mount.write_checkpoint().at(&self.target)?;
+        let mut out = out();
+        writeln!(out, "{sections} sections cleaned")?;
+        Ok(out.flush()?)
+    }
+
     fn tell_damage(&self, needs_fsck: bool) -> Result<()> {
         if !needs_fsck {
             return Ok(());
         }
         complain(format_args!(
             "f2fs: {}: some segments contradict their summaries and were left alone; run 'fsck.f2fs -f' on it",
-            shown(&self.image)
+            shown(&self.target)
         ));
         Err(Failure::Told)
     }

@@ -1,7 +1,7 @@
 //! Cleaning: valid blocks are moved out of segments with holes, so that these become free as a whole
 //! (kernel: `f2fs_gc`).
 //!
-//! A victim section is taken ([`victims`](crate::segment::VictimPolicy)), its segments are kept from all logs. Segment
+//! A victim section is taken ([`VictimPolicy`]), its segments are kept from all logs. Segment
 //! by segment, with all operations stopped, each valid block is followed from its summary to the slot or the NAT entry
 //! that names it. Data blocks are copied as they are to the log of cold data, in the order of their files, compressed
 //! clusters without decoding; nodes are declared dirty and written by the next checkpoint, without the marks an fsync
