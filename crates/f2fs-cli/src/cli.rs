@@ -142,8 +142,8 @@ enum Command {
     Recompress(clusters::Recompress),
     /// Store all clusters of compressed files raw
     Decompress(clusters::Clusters),
-    /// Give the blocks that compression saves to the volume; the files take no writes from then on, unless the volume is
-    /// used with space=release
+    /// Give the blocks that compression saves to the volume; the files take no writes from then on,
+    /// unless the volume is used with space=release
     Release(clusters::Clusters),
     /// Reserve what was released again, so that the files can be written
     Reserve(clusters::Clusters),

@@ -2,12 +2,12 @@
 //! (mount option `space=release`).
 //!
 //! Files that hold saved blocks stand in a list by number ([`Saving`]). The list is gone through when the volume is
-//! synced or closed, and when blocks are short; whoever has a writer ([`Writer`]) is passed over and stays in it. On the
-//! volume a file that gave its blocks is in the kernel's released state.
+//! synced or closed, and when blocks are short; whoever has a writer ([`Writer`]) is passed over and stays in it. On
+//! the volume a file that gave its blocks is in the kernel's released state.
 //!
 //! # Locking
-//! Releasing takes the file's INODE exclusively. [`Patience::Try`] takes it only if it is free at once, since its caller
-//! may hold another inode's. The list is a leaf.
+//! Releasing takes the file's INODE exclusively. [`Patience::Try`] takes it only if it is free at once, since its
+//! caller may hold another inode's. The list is a leaf.
 
 use crate::data::compress;
 use crate::data::fallocate::make_room;
@@ -170,8 +170,8 @@ impl Fs {
         Ok(Outcome::Released(blocks))
     }
 
-    /// Makes a file ready to be changed whose saved blocks were given back: it takes them again, or is refused where the
-    /// volume's options want the user to ask for that. The caller holds the inode's lock exclusively, and no OP.
+    /// Makes a file ready to be changed whose saved blocks were given back: it takes them again, or is refused where
+    /// the volume's options want the user to ask for that. The caller holds the inode's lock exclusively, and no OP.
     ///
     /// # Errors
     /// `NoSpace` or `QuotaExceeded` if they are not there any more; the file is as it was then.

@@ -1,4 +1,5 @@
-//! `f2fs compress`, `decompress`, `release`, `reserve` and `recompress`: the form of clusters, and the blocks they save.
+//! `f2fs compress`, `decompress`, `release`, `reserve` and `recompress`: the form of clusters, and the blocks that they
+//! save.
 //!
 //! The files lie in an image ([`image`]), or on a mounted F2FS, ours or the kernel's ([`mounted`]); the rest does not
 //! care ([`files`]).

@@ -54,8 +54,8 @@ impl Estimator {
         })
     }
 
-    /// Looks at a file of `len` bytes that has data in these ranges. `read` fills a buffer from a position on, as far as
-    /// it can, and says how far.
+    /// Looks at a file of `len` bytes that has data in these ranges. `read` fills a buffer from a position on, as far
+    /// as it can, and says how far.
     ///
     /// # Errors
     /// Those of `read`.

@@ -6,8 +6,8 @@
 //! | algorithm | no cluster compressed, then the inode says so, then clusters are compressed again |
 //! | cluster size | a copy in other clusters, which the file takes over ([`crate::data::regroup`]) |
 //!
-//! After each step the file is whole and any F2FS reads it. The first two go window by window, and others use the file in
-//! between; the third keeps it locked.
+//! After each step the file is whole and any F2FS reads it. The first two go window by window, and others use the file
+//! in between; the third keeps it locked.
 
 use super::compress::{Form, check_volume, layout_of, release, rewrite, rewrite_locked};
 use super::file::{check_changeable, check_regular, write_at};
