@@ -9,7 +9,9 @@
 mod common;
 
 use common::{noise, pattern, volume_with};
-use f2fs::{CompressAlgorithm, Error, Fallocate, File, Fill, OpenOptions, Volume, VolumeOptions};
+use f2fs::{
+    CompressAlgorithm, Error, Fallocate, File, Fill, OpenOptions, Space, Volume, VolumeOptions,
+};
 use runtime::rng::Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,9 +25,11 @@ struct Model {
     files: BTreeMap<String, Vec<u8>>,
 }
 
+#[derive(Default)]
 struct Setup {
     compress: Option<(CompressAlgorithm, u8)>,
     fill: Fill,
+    space: Space,
 }
 
 struct Run {
@@ -41,6 +45,7 @@ impl Run {
         let mut options = VolumeOptions {
             cache_bytes: 16 << 20,
             fill: setup.fill,
+            space: setup.space,
             ..Default::default()
         };
         options.nocompress_extensions.push("raw".to_owned());
@@ -320,14 +325,7 @@ fn run(setup: &Setup, seed: u64, ops: u64) {
 
 #[test]
 fn plain_files() {
-    run(
-        &Setup {
-            compress: None,
-            fill: Fill::Folio,
-        },
-        1,
-        20_000,
-    );
+    run(&Setup::default(), 1, 20_000);
 }
 
 #[test]
@@ -336,7 +334,7 @@ fn lz4_small_clusters() {
     run(
         &Setup {
             compress,
-            fill: Fill::Folio,
+            ..Setup::default()
         },
         2,
         20_000,
@@ -349,7 +347,7 @@ fn lz4_64k_clusters() {
     run(
         &Setup {
             compress,
-            fill: Fill::Folio,
+            ..Setup::default()
         },
         3,
         20_000,
@@ -363,6 +361,7 @@ fn lz4_cluster_by_cluster() {
         &Setup {
             compress,
             fill: Fill::Cluster,
+            ..Setup::default()
         },
         4,
         15_000,
@@ -375,7 +374,7 @@ fn zstd_256k_clusters() {
     run(
         &Setup {
             compress,
-            fill: Fill::Folio,
+            ..Setup::default()
         },
         5,
         15_000,
@@ -388,9 +387,29 @@ fn lzo_rle_1m_clusters() {
     run(
         &Setup {
             compress,
-            fill: Fill::Folio,
+            ..Setup::default()
         },
         6,
         10_000,
     );
+}
+
+#[test]
+fn lz4_that_frees_space() {
+    let setup = Setup {
+        compress: Some((CompressAlgorithm::Lz4, 2)),
+        space: Space::Release,
+        ..Setup::default()
+    };
+    run(&setup, 7, 20_000);
+}
+
+#[test]
+fn zstd_that_frees_space() {
+    let setup = Setup {
+        compress: Some((CompressAlgorithm::Zstd, 5)),
+        space: Space::Release,
+        ..Setup::default()
+    };
+    run(&setup, 8, 15_000);
 }

@@ -27,8 +27,11 @@ fn the_image_is_complete_when_a_detached_mount_ends() {
 
 #[test]
 fn fsx_on_compressed_files() {
-    for compress in ["lz4", "zstd"] {
-        let Some(mut mount) = mounted(|options| options.compress = Some(compress)) else {
+    for (compress, space) in [("lz4", "space=reserve"), ("zstd", "space=release")] {
+        let Some(mut mount) = mounted(|options| {
+            options.compress = Some(compress);
+            options.options.push(space);
+        }) else {
             return;
         };
         let mut options = fsx::Options::new(&mount.dir().join("file"), 1, 2000);

@@ -8,10 +8,12 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::inode::to_disk;
+use crate::options::CompressMode;
 use crate::stats;
 use crate::verity;
 use f2fs_format::{Advise, FileType, InodeFlags};
 use pagecache::Readahead;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes written between two checks for room.
@@ -81,6 +83,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     if pos > inode.size() {
         truncate::zero_old_end(fs, inode, pos, None)?;
     }
+    read_old_end(fs, inode, pos..end);
     let written = iomap::buffered_write(&DataOps::new(fs, inode), pos..end, &mut &src[..]);
     let (written, error) = match written {
         Ok(n) => (n, None),
@@ -93,6 +96,29 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     match error {
         Some(error) if written == 0 => Err(error),
         _ => Ok(written as usize),
+    }
+}
+
+/// Reads the blocks of the last cluster into the cache if a write makes that cluster whole: the end of a file is stored
+/// raw, and only a cluster that is in memory is compressed. That happens once to each; one that cannot be read stays raw.
+fn read_old_end(fs: &Fs, inode: &Arc<Inode>, written: Range<u64>) {
+    let Some(clusters) = inode.clusters() else {
+        return;
+    };
+    let size = clusters.blocks * iomap::BLOCK_SIZE;
+    let old = inode.size();
+    let first = old / size * size;
+    let becomes_whole = written.start < first + size
+        && written.start > first
+        && written.end > first + size - iomap::BLOCK_SIZE;
+    if fs.options.compress_mode == CompressMode::User || old == first || !becomes_whole {
+        return;
+    }
+    let mut bytes = vec![0; (old - first) as usize];
+    let mut none = Readahead::new(0);
+    if let Err(error) = iomap::buffered_read(&DataOps::new(fs, inode), first, &mut bytes, &mut none)
+    {
+        tracing::debug!(ino = %inode.ino, %error, "the old end stays raw");
     }
 }
 

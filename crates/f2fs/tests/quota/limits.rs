@@ -235,3 +235,44 @@ fn reserving_ranges_is_limited_too() {
     volume.close().unwrap();
     testkit::fsck::assert_clean(image.path());
 }
+
+#[test]
+fn a_released_file_takes_no_more_than_the_limit() {
+    let features = ["-O", "extra_attr,project_quota,quota,compression"];
+    let image = tools::mkfs(&features, 96 << 20);
+    let options = VolumeOptions {
+        space: f2fs::Space::Release,
+        ..VolumeOptions::default()
+    };
+    let volume = Volume::open(image.path(), &options).unwrap();
+    let options = OpenOptions::new().read(true).write(true).create(true);
+    let options = options
+        .owner(7, 7)
+        .compress(Some(f2fs::CompressDefaults::default()));
+    let make = |path: &str| {
+        let file = volume.open_with(path, &options).unwrap();
+        file.write_all_at(0, &vec![1; 1 << 20]).unwrap();
+        file
+    };
+    drop(make("/a"));
+    volume.sync().unwrap();
+    let used = told(&volume, QuotaKind::User)[&7].0;
+    assert!(used < 200 * KIB, "{used}");
+    assert_counted(&volume);
+    let _scope = volume.enforce_quota();
+    limit_space(&volume, 7, 800 * KIB);
+    let file = volume.open_with("/a", &options).unwrap();
+    assert!(is_refused(file.write_at(9, b"x")));
+    assert!(file.metadata().is_released());
+    limit_space(&volume, 7, 1200 * KIB);
+    file.write_all_at(9, b"x").unwrap();
+    drop(file);
+    // What it saves is the other's as soon as that needs it.
+    drop(make("/b"));
+    volume.sync().unwrap();
+    assert!(volume.metadata("/a").unwrap().is_released());
+    assert!(told(&volume, QuotaKind::User)[&7].0 < 400 * KIB);
+    assert_counted(&volume);
+    volume.close().unwrap();
+    testkit::fsck::assert_clean(image.path());
+}

@@ -46,7 +46,8 @@ fn overwrite(format: RootCompression, options: &VolumeOptions, seed: u64, cold: 
             _ => 1 + rng.below(600_000),
         };
         let len = (len as usize).min(LEN - at);
-        let new = if rng.below(4) == 0 {
+        // A raw cluster that is not in memory stays raw.
+        let new = if !cold && rng.below(4) == 0 {
             noise(len, rng.next_u64())
         } else {
             pattern(len, rng.next_u64())
@@ -76,6 +77,8 @@ fn overwriting_saves_what_the_new_bytes_allow() {
         let format = compressed(algorithm, log);
         overwrite(format, &VolumeOptions::default(), n as u64, false);
         overwrite(format, &releasing(), n as u64 + 10, false);
+        overwrite(format, &VolumeOptions::default(), n as u64 + 20, true);
+        overwrite(format, &releasing(), n as u64 + 30, true);
     }
 }
 
@@ -125,5 +128,36 @@ fn a_cluster_that_could_not_be_compressed_is_when_it_can_be() {
         drop(file);
         volume.close().unwrap();
         assert_clean(image.path());
+    }
+}
+
+#[test]
+fn appending_to_a_file_that_is_not_cached_compresses_what_becomes_whole() {
+    for (algorithm, log) in FORMATS {
+        for options in [VolumeOptions::default(), releasing()] {
+            let format = compressed(algorithm, log);
+            let (image, volume) = volume_with(64 << 20, Some(format), &options);
+            let bytes = pattern(900_000, 1);
+            let mut rng = Rng::seeded(log.into());
+            drop(make(&volume, "/f", b""));
+            let mut at = 0;
+            while at < bytes.len() {
+                let len = (1 + rng.below(60_000) as usize).min(bytes.len() - at);
+                let file = open(&volume, "/f");
+                file.write_all_at(at as u64, &bytes[at..at + len]).unwrap();
+                at += len;
+                drop(file);
+                volume.sync().unwrap();
+                volume.drop_caches();
+            }
+            assert_eq!(
+                saved(&volume, "/f"),
+                saved_at_once(format, &bytes),
+                "{format:?}"
+            );
+            assert_content(&volume, "/f", &bytes);
+            volume.close().unwrap();
+            assert_clean(image.path());
+        }
     }
 }

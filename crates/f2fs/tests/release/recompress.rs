@@ -224,3 +224,36 @@ fn what_is_wrong_is_refused() {
         assert!(matches!(result, Err(Error::Invalid(_))), "{result:?}");
     }
 }
+
+/// Nothing but the last checkpoint and what was fsynced after it is left: it shows the file whole.
+#[test]
+fn a_power_cut_in_the_middle_leaves_the_file_whole() {
+    for is_released in [false, true] {
+        let format = compressed(CompressAlgorithm::Lz4, 4);
+        let (image, volume) = volume_with(128 << 20, Some(format), &VolumeOptions::default());
+        let bytes = mixed();
+        drop(make(&volume, "/f", &bytes));
+        if is_released {
+            volume.release_blocks("/f").unwrap();
+        }
+        for (algorithm, level, log) in WAYS {
+            volume.sync().unwrap();
+            volume
+                .recompress_file("/f", to(algorithm, level, log))
+                .unwrap();
+            let cut = tempfile::NamedTempFile::new().unwrap();
+            std::fs::copy(image.path(), cut.path()).unwrap();
+            let after = reopen(&cut);
+            assert_content(&after, "/f", &bytes);
+            after.close().unwrap();
+            assert_clean(cut.path());
+        }
+        open(&volume, "/f").sync_all().unwrap();
+        let cut = tempfile::NamedTempFile::new().unwrap();
+        std::fs::copy(image.path(), cut.path()).unwrap();
+        let after = reopen(&cut);
+        let file = after.open_file("/f").unwrap();
+        assert_eq!(file.compress_option().unwrap(), (CompressAlgorithm::Lz4, 4));
+        assert_content(&after, "/f", &bytes);
+    }
+}
