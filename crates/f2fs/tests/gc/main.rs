@@ -7,4 +7,5 @@ mod aged;
 #[path = "../common/mod.rs"]
 mod common;
 mod concurrent;
+mod every_op;
 mod full;
