@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 /// Each crate and the crates of ours it may depend on (tests may use more).
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("runtime", &[]),
     ("blockdev", &["runtime"]),
     ("pagecache", &["runtime"]),
@@ -40,6 +40,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     // Knows mount points only, so that it runs on any file system.
     ("mount-tests", &[]),
     ("crash", &["f2fs", "testkit", "blockdev", "runtime"]),
+    ("age", &["f2fs", "testkit", "runtime"]),
     ("bench", &["f2fs", "f2fs-codec"]),
     ("xtask", &["testkit"]),
     ("fuzz", &[]),
