@@ -17,6 +17,7 @@ use f2fs::{
     CompressAlgorithm, CompressDefaults, Error, File, FormatOptions, OpenOptions, Owner, QuotaKind,
     Result, Volume, VolumeOptions,
 };
+use f2fs_format::Features;
 use look::Look;
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -64,6 +65,8 @@ struct Kind {
     root: Option<CompressAlgorithm>,
     quota: bool,
     segments_per_section: u32,
+    /// Bytes of the files that fill it, at least.
+    fill: u64,
     /// Cases whose objects lie on one volume.
     on_one: usize,
     /// Of them, those that run on one copy.
@@ -76,8 +79,9 @@ const PLAIN: Kind = Kind {
     root: None,
     quota: false,
     segments_per_section: 1,
+    fill: 1 << 20,
     on_one: 24,
-    together: 1,
+    together: 4,
 };
 
 #[test]
@@ -94,13 +98,25 @@ fn a_small_compressed_volume() {
     });
 }
 
+/// Most of its blocks are inodes.
+#[test]
+fn a_volume_of_tiny_files() {
+    every_op(&Kind {
+        name: "tiny",
+        fill: 1,
+        on_one: 40,
+        together: 20,
+        ..PLAIN
+    });
+}
+
 #[test]
 fn a_volume_with_quota() {
     every_op(&Kind {
         name: "quota",
         size: 80 << 20,
         quota: true,
-        together: 4,
+        together: 8,
         ..PLAIN
     });
 }
@@ -170,7 +186,8 @@ fn full_volume(kind: &Kind, cases: &[Case]) -> NamedTempFile {
         format.root_time = Some(1);
         format.compress = kind.root.map(|algorithm| compressed(algorithm, 2));
         if kind.quota {
-            format.quota = vec![QuotaKind::User, QuotaKind::Group];
+            format.quota = vec![QuotaKind::User, QuotaKind::Group, QuotaKind::Project];
+            format.features |= Features::PRJQUOTA;
         }
         drop(Volume::create(image.path(), &format, &options()).unwrap());
         image
@@ -184,7 +201,7 @@ fn full_volume(kind: &Kind, cases: &[Case]) -> NamedTempFile {
     }
     volume.create_dir("/fill", Owner::root(0o755)).unwrap();
     for round in 0..3 {
-        fill(&volume, round);
+        fill(&volume, round, kind.fill);
         if round < 2 {
             let names = fill_names(&volume);
             for name in names.iter().skip(round as usize).step_by(3) {
@@ -198,7 +215,7 @@ fn full_volume(kind: &Kind, cases: &[Case]) -> NamedTempFile {
     image
 }
 
-fn fill_names(volume: &Volume) -> Vec<String> {
+pub(crate) fn fill_names(volume: &Volume) -> Vec<String> {
     let entries = volume.read_dir("/fill").unwrap();
     let name = |entry: Result<f2fs::DirEntry>| entry.unwrap().file_name().to_owned();
     let names = entries.map(|entry| name(entry).into_string().unwrap());
@@ -214,11 +231,11 @@ fn is_done<T>(result: Result<T>) -> Option<T> {
     }
 }
 
-/// Writes until nothing goes in: files, then blocks, then names.
-fn fill(volume: &Volume, round: u64) {
+/// Writes until nothing goes in: files of a length, then blocks, then names.
+fn fill(volume: &Volume, round: u64, file_len: u64) {
     let create = OpenOptions::new().write(true).create(true).compress(None);
     let mut steps = [300_000, 40_000, 4096, 1].into_iter();
-    let mut len = 300_000;
+    let mut len = file_len.min(300_000) as usize;
     for n in 0.. {
         assert!(n < 100_000, "the volume has no end");
         let path = format!("/fill/{round}-{n}");
@@ -227,12 +244,11 @@ fn fill(volume: &Volume, round: u64) {
         };
         loop {
             let at = file.metadata().len();
-            let written = is_done(file.write_at(at, &noise(len, at + n)));
-            let (is_whole, is_long) = (written == Some(len), at >= 1 << 20);
-            if is_whole && is_long {
+            if at >= file_len {
                 break; // The next file.
             }
-            if !is_whole {
+            let written = is_done(file.write_at(at, &noise(len, at + n)));
+            if written != Some(len) {
                 match steps.next() {
                     Some(next) => len = next,
                     None => break,
@@ -240,7 +256,8 @@ fn fill(volume: &Volume, round: u64) {
             }
         }
     }
-    assert!(volume.statfs().blocks_free <= 12, "{:?}", volume.statfs());
+    let free = volume.statfs().blocks_free;
+    assert!(free <= 12, "{free} blocks are left");
 }
 
 /// Cases on a copy of the full volume; how many were refused.
@@ -250,7 +267,7 @@ fn on_a_copy(kind: &Kind, full: &Path, cases: &[Case], wrong: &mut Vec<String>) 
     let volume = Volume::open(image.path(), &options()).unwrap();
     let mut refused = Vec::new();
     for (n, case) in cases.iter().enumerate() {
-        fill(&volume, 10 + n as u64);
+        fill(&volume, 10 + n as u64, kind.fill);
         let dir = format!("/{}", case.name);
         let before = Look::at(&volume, &dir);
         let free = volume.statfs().blocks_free;
@@ -310,19 +327,19 @@ fn looks(volume: &Volume, cases: &[Case]) -> Vec<Look> {
     cases.iter().map(look).collect()
 }
 
-/// Each file that goes gives its blocks back; then what was refused is done.
+/// Each file that goes gives its blocks back, and those that its directory no longer needs; then what was refused is
+/// done.
 fn after_removing(volume: &Volume, refused: &[&Case], complain: &mut dyn FnMut(&str)) {
+    let blocks = |path: &str| volume.metadata(path).unwrap().blocks();
     for name in fill_names(volume) {
         let path = format!("/fill/{name}");
-        let (blocks, free) = {
-            let metadata = volume.metadata(&path).unwrap();
-            (metadata.blocks() + 1, volume.statfs().blocks_free)
-        };
+        let file = blocks(&path) + 1;
+        let before = volume.statfs().blocks_free + file + blocks("/fill");
         volume.remove_file(&path).unwrap();
-        let now = volume.statfs().blocks_free;
-        if now != free + blocks {
+        let after = volume.statfs().blocks_free + blocks("/fill");
+        if before != after {
             complain(&format!(
-                "{path}: {blocks} blocks, but {free} free became {now}"
+                "{path}: {file} blocks, but {after} are free, not {before}"
             ));
         }
     }

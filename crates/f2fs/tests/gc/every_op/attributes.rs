@@ -221,6 +221,9 @@ fn quotas() -> Vec<Case> {
             };
             done(v.set_quota(QuotaKind::User, 4_000_000, &limits))
         })),
+        with_quota(case("project", some_file, |v, d| {
+            done(v.set_project(format!("{d}/f"), 3_000_000))
+        })),
         with_quota(case("quota_many_owners", some_file, |v, d| {
             // Each id may need a block of the quota file.
             for id in 1..40_u32 {

@@ -1,8 +1,11 @@
 //! Operations on the space of a file: fallocate, compression, cleaning.
 
-use super::{Case, Done, case, free, make, make_compressed, make_empty_compressed, nothing, open};
+use super::{
+    Case, Done, case, fill_names, free, make, make_compressed, make_empty_compressed, nothing, open,
+};
 use crate::common::{noise, pattern};
-use f2fs::{Fallocate, GcOptions, Result, Volume};
+use f2fs::{Error, Fallocate, GcOptions, Result, SetAttr, Volume};
+use std::ops::Range;
 
 const BLOCK: u64 = 4096;
 /// Bytes of a cluster of the cases.
@@ -14,6 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut all = fallocating();
     all.extend(shifting());
     all.extend(compressing());
+    all.extend(everything());
     all.extend(cleaning());
     all
 }
@@ -34,12 +38,7 @@ fn packed(volume: &Volume, dir: &str) -> Result<()> {
 }
 
 /// Does it, and compares the content with what it must be.
-fn fallocate(
-    volume: &Volume,
-    dir: &str,
-    what: Fallocate,
-    range: std::ops::Range<u64>,
-) -> Result<Done> {
+fn fallocate(volume: &Volume, dir: &str, what: Fallocate, range: Range<u64>) -> Result<Done> {
     let file = open(volume, &format!("{dir}/f"))?;
     let read = || {
         let mut bytes = vec![0; file.metadata().len() as usize];
@@ -83,7 +82,7 @@ fn fallocating() -> Vec<Case> {
             fallocate(v, d, Allocate, LEN..LEN + 1)
         }),
         case("allocate_large", plain, |v, d| {
-            fallocate(v, d, Allocate, 0..12 << 20)
+            fallocate(v, d, Allocate, 0..6 << 20)
         }),
         case("allocate_far", plain, |v, d| {
             fallocate(v, d, Allocate, 12 << 20..(12 << 20) + 1)
@@ -238,6 +237,70 @@ fn compressing() -> Vec<Case> {
                 Ok(Done::All)
             },
         ),
+    ]
+}
+
+/// Overwrites a part of each file that fills the volume; every write that was taken is there afterwards.
+fn overwrite_all(volume: &Volume, part: fn(u64) -> Range<u64>) -> Result<Done> {
+    let (mut expected, mut done) = (Vec::new(), Done::All);
+    for name in fill_names(volume) {
+        let path = format!("/fill/{name}");
+        let file = open(volume, &path)?;
+        let mut bytes = vec![0; file.metadata().len() as usize];
+        assert_eq!(file.read_at(0, &mut bytes)?, bytes.len());
+        let part = part(bytes.len() as u64);
+        let new = noise((part.end - part.start) as usize, part.end);
+        match file.write_at(part.start, &new) {
+            Ok(written) => {
+                let start = part.start as usize;
+                bytes[start..start + written].copy_from_slice(&new[..written]);
+            }
+            Err(Error::NoSpace) => done = Done::Part,
+            Err(error) => return Err(error),
+        }
+        expected.push((path, bytes));
+    }
+    volume.sync().unwrap();
+    volume.drop_caches();
+    for (path, bytes) in expected {
+        let mut found = vec![0; bytes.len()];
+        volume.open_file(&path)?.read_at(0, &mut found)?;
+        assert!(found == bytes, "the content of {path}");
+    }
+    Ok(done)
+}
+
+fn everything() -> Vec<Case> {
+    vec![
+        case("overwrite_everything", nothing, |v, _| {
+            overwrite_all(v, |len| 0..len)
+        }),
+        case("overwrite_a_little_everywhere", nothing, |v, _| {
+            overwrite_all(v, |len| len / 2..(len / 2 + 5000).min(len))
+        }),
+        case("chmod_everything", nothing, |v, _| {
+            for name in fill_names(v) {
+                let permissions = Some(0o600);
+                let set = SetAttr {
+                    permissions,
+                    ..SetAttr::default()
+                };
+                v.set_attr(format!("/fill/{name}"), &set)?;
+            }
+            v.sync()?;
+            Ok(Done::All)
+        }),
+        case("rename_everything", nothing, |v, d| {
+            for name in fill_names(v) {
+                let (old, new) = (format!("/fill/{name}"), format!("/fill/{name}-again"));
+                match v.rename(&old, &new) {
+                    Ok(()) => v.rename(&new, &old)?,
+                    Err(Error::NoSpace) => assert!(v.metadata(&old).is_ok(), "{d}"),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Done::All)
+        }),
     ]
 }
 
