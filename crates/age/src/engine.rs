@@ -4,21 +4,40 @@ use crate::drive::Subject;
 use crate::files::path;
 use crate::plan::{Op, Write};
 use crate::sample::Counts;
-use anyhow::{Result, bail};
-use f2fs::{CompressDefaults, OpenOptions, Owner, Volume, VolumeOptions};
+use anyhow::{Result, bail, ensure};
+use f2fs::{CompressDefaults, GcOptions, OpenOptions, Owner, Volume, VolumeOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Syncs between two calls of the cleaner.
+const GC_EVERY: u64 = 16;
 
 /// A volume that is open.
 #[derive(Debug)]
 pub struct Engine {
     volume: Volume,
     image: PathBuf,
+    cleaning: Cleaning,
+    syncs: u64,
+}
+
+/// When blocks are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleaning {
+    /// Where there is no room without it.
+    ForRoom,
+    /// Also after every so many syncs, in all segments of which a quarter is holes.
+    Often,
 }
 
 impl Engine {
     /// Opens the volume of an image; new files are compressed or not.
-    pub fn open(image: &Path, compress: Option<CompressDefaults>, cache: u64) -> Result<Self> {
+    pub fn open(
+        image: &Path,
+        compress: Option<CompressDefaults>,
+        cache: u64,
+        cleaning: Cleaning,
+    ) -> Result<Self> {
         let options = VolumeOptions {
             cache_bytes: cache,
             compress_extensions: compress.iter().map(|_| "*".to_owned()).collect(),
@@ -28,6 +47,8 @@ impl Engine {
         Ok(Self {
             volume: Volume::open(image, &options)?,
             image: image.to_owned(),
+            cleaning,
+            syncs: 0,
         })
     }
 
@@ -59,7 +80,17 @@ impl Subject for Engine {
             Op::Fsync(id) => open(id)?.sync_all()?,
             Op::Truncate(id, len) => open(id)?.set_len(len)?,
             Op::Remove(id) => self.volume.remove_file(path(id))?,
-            Op::Sync => self.volume.sync()?,
+            Op::Sync => {
+                self.volume.sync()?;
+                self.syncs += 1;
+                if self.cleaning == Cleaning::Often && self.syncs.is_multiple_of(GC_EVERY) {
+                    let report = self.volume.gc(GcOptions {
+                        utilisation_max: 75,
+                        ..GcOptions::default()
+                    })?;
+                    ensure!(report.refused == 0, "the cleaner refuses: {report:?}");
+                }
+            }
             Op::Sample(_) => {}
         }
         Ok(())

@@ -1,11 +1,11 @@
 //! The command of the ageing; see the library.
 
 use age::drive::{self, Checks};
-use age::engine::Engine;
+use age::engine::{Cleaning, Engine};
 use age::peer::{self, Policy};
 use age::plan::Shape;
 use age::report::{self, Report};
-use age::sample::Run;
+use age::sample::{Run, Sample};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use f2fs::CompressDefaults;
@@ -150,60 +150,88 @@ fn try_main(mut arguments: Arguments) -> Result<()> {
     report::write(&report, &arguments.out)
 }
 
-/// The engine, then the kernel both ways.
+/// The engine both ways, then the kernel both ways.
 fn age(arguments: &Arguments, kind: Kind) -> Result<Vec<Run>> {
     let run = |name: &str, samples| Run {
         name: name.to_owned(),
         kind: kind.name().to_owned(),
         samples,
     };
-    let image = format(arguments)?;
-    let mut engine = open(arguments, kind, image.path())?;
-    let shape = Shape {
-        seed: arguments.seed,
-        capacity: engine.free_blocks(),
-        full: arguments.full,
-        bytes: (arguments.size << 20) * arguments.times,
-        sync_every: arguments.sync_every,
-    };
-    eprintln!("age: {}: the engine", kind.name());
-    let samples = drive::run(shape, &mut engine, Checks::EachPart)?;
-    engine.close()?;
-    check(image.path(), "the engine")?;
-    let mut engine = open(arguments, kind, image.path())?;
-    drive::verify(&drive::outcome(shape), &mut engine).context("opened again")?;
-    engine.close()?;
-    let mut runs = vec![run(report::ENGINE, samples)];
-    if arguments.alone {
-        return Ok(runs);
+    let mut runs = Vec::new();
+    let shape = shape(arguments)?;
+    let mut has_kernel = !arguments.alone;
+    for (cleaning, name) in [
+        (Cleaning::ForRoom, report::ENGINE),
+        (Cleaning::Often, report::ENGINE_OFTEN),
+    ] {
+        eprintln!("age: {}: {name}", kind.name());
+        let image = format(arguments)?;
+        let samples = by_engine(arguments, kind, image.path(), shape, cleaning);
+        runs.push(run(name, samples.context(name)?));
+        if has_kernel {
+            eprintln!("age: {}: the kernel reads it", kind.name());
+            has_kernel = peer::verify(image.path(), &shape)
+                .with_context(|| format!("{name}: the kernel reads it"))?;
+        }
     }
-    eprintln!("age: {}: the kernel reads it", kind.name());
-    if !peer::verify(image.path(), &shape).context("the kernel reads the engine's volume")? {
-        return Ok(runs);
-    }
-    drop(image);
     for (policy, name) in [
         (Policy::OutOfPlace, report::KERNEL_OUT_OF_PLACE),
         (Policy::AsItComes, report::KERNEL),
     ] {
+        if !has_kernel {
+            continue;
+        }
         eprintln!("age: {}: {name}", kind.name());
         let image = format(arguments)?;
         let samples = peer::run(image.path(), &shape, kind.compress().is_some(), policy);
         let samples = samples.context(name)?.context("the kernel was there")?;
-        check(image.path(), name)?;
+        check(image.path()).context(name)?;
         runs.push(run(name, samples));
     }
     Ok(runs)
 }
 
-fn open(arguments: &Arguments, kind: Kind, image: &Path) -> Result<Engine> {
-    Engine::open(image, kind.compress(), arguments.cache << 20)
+/// The operations, of which everybody does the same.
+fn shape(arguments: &Arguments) -> Result<Shape> {
+    let image = format(arguments)?;
+    let engine = open(arguments, Kind::Plain, image.path(), Cleaning::ForRoom)?;
+    let capacity = engine.free_blocks();
+    engine.close()?;
+    Ok(Shape {
+        seed: arguments.seed,
+        capacity,
+        full: arguments.full,
+        bytes: (arguments.size << 20) * arguments.times,
+        sync_every: arguments.sync_every,
+    })
 }
 
-fn check(image: &Path, whose: &str) -> Result<()> {
+/// A run of the engine, and a look at what is there when the volume is opened again.
+fn by_engine(
+    arguments: &Arguments,
+    kind: Kind,
+    image: &Path,
+    shape: Shape,
+    cleaning: Cleaning,
+) -> Result<Vec<Sample>> {
+    let mut engine = open(arguments, kind, image, cleaning)?;
+    let samples = drive::run(shape, &mut engine, Checks::EachPart)?;
+    engine.close()?;
+    check(image)?;
+    let mut engine = open(arguments, kind, image, cleaning)?;
+    drive::verify(&drive::outcome(shape), &mut engine).context("opened again")?;
+    engine.close()?;
+    Ok(samples)
+}
+
+fn open(arguments: &Arguments, kind: Kind, image: &Path, cleaning: Cleaning) -> Result<Engine> {
+    Engine::open(image, kind.compress(), arguments.cache << 20, cleaning)
+}
+
+fn check(image: &Path) -> Result<()> {
     match testkit::fsck::complaints(image) {
         None => Ok(()),
-        Some(text) => bail!("{whose}: {text}"),
+        Some(text) => bail!("{text}"),
     }
 }
 

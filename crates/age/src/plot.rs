@@ -22,9 +22,9 @@ const LEGEND: f64 = 34.0;
 
 /// Colours and fonts, for both kinds of screens.
 const STYLE: &str = "\
-.age{--ink:#1c1e21;--soft:#6a6f76;--grid:#e2e4e8;--paper:#fff;--c0:#c2410c;--c1:#1d4ed8;--c2:#4d7c0f}
+.age{--ink:#1c1e21;--soft:#6a6f76;--grid:#e2e4e8;--paper:#fff;--c0:#c2410c;--c1:#1d4ed8;--c2:#4d7c0f;--c3:#86198f}
 @media (prefers-color-scheme:dark){.age{--ink:#e8eaed;--soft:#9aa0a8;--grid:#33373d;--paper:#17191c;\
---c0:#fb923c;--c1:#7aa2ff;--c2:#a3d65c}}
+--c0:#fb923c;--c1:#7aa2ff;--c2:#a3d65c;--c3:#e879f9}}
 .age text{font:12px system-ui,sans-serif;fill:var(--ink)}
 .age .soft{fill:var(--soft)}
 .age .grid{stroke:var(--grid);stroke-width:1}
@@ -33,6 +33,7 @@ const STYLE: &str = "\
 .age .c0{stroke:var(--c0)}
 .age .c1{stroke:var(--c1);stroke-dasharray:7 3}
 .age .c2{stroke:var(--c2);stroke-dasharray:2 3}
+.age .c3{stroke:var(--c3);stroke-dasharray:9 3 2 3}
 ";
 
 /// What a panel shows.
@@ -122,7 +123,7 @@ fn legend(out: &mut String, report: &Report) {
             x + 36.0,
             run.name
         );
-        x += 60.0 + 7.0 * run.name.len() as f64;
+        x += 60.0 + 6.4 * run.name.len() as f64;
     }
 }
 

@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Names of the runs.
 pub const ENGINE: &str = "engine";
+/// The engine, told to clean.
+pub const ENGINE_OFTEN: &str = "engine, gc every 16 syncs";
 /// The kernel, never in place.
 pub const KERNEL_OUT_OF_PLACE: &str = "kernel, out of place";
 /// The kernel as it comes.
