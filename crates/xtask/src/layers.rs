@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 /// Each crate and the crates of ours it may depend on (tests may use more).
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("runtime", &[]),
     ("blockdev", &["runtime"]),
     ("pagecache", &["runtime"]),
@@ -42,6 +42,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("mount-tests", &[]),
     ("crash", &["f2fs", "testkit", "blockdev", "runtime"]),
     ("bench", &["f2fs", "f2fs-codec", "f2fs-format"]),
+    ("age", &["f2fs", "testkit", "runtime"]),
     ("xtask", &["testkit"]),
     ("fuzz", &[]),
 ];

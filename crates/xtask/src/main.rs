@@ -23,7 +23,7 @@ enum Command {
     Setup,
     /// Formatting, lints and the rules of the house.
     Check,
-    /// Everything that must pass: set-up, checks, all tests, suites on a mount, power cuts, loom models, docs.
+    /// Everything that must pass: set-up, checks, all tests, suites on a mount, power cuts, ageing, loom models, docs.
     Test,
     /// What proves a mount: file system suites and applications, each on a volume of its own.
     Suites(suites::SuiteArgs),
@@ -33,6 +33,13 @@ enum Command {
     #[command(disable_help_flag = true)]
     Crash {
         /// For the explorer
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Ageing: a nearly full volume is overwritten many times, and so is the kernel's. Arguments as with crash.
+    #[command(disable_help_flag = true)]
+    Age {
+        /// For the program
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -53,13 +60,14 @@ fn main() -> Result<()> {
             setup::install()?;
             compare::run(&args)
         }
-        Command::Crash { args } => crash(&args),
+        Command::Crash { args } => program("crash", &args),
+        Command::Age { args } => program("age", &args),
         Command::Loom => loom(),
     }
 }
 
-/// With the checks of lock order on, as the suites.
-fn crash(args: &[String]) -> Result<()> {
+/// A program of ours, with the checks of lock order on, as the suites.
+fn program(package: &str, args: &[String]) -> Result<()> {
     setup::install()?;
     let mut all = vec![
         "run",
@@ -67,7 +75,7 @@ fn crash(args: &[String]) -> Result<()> {
         "--profile",
         "checked",
         "--package",
-        "crash",
+        package,
         "--",
     ];
     all.extend(args.iter().map(String::as_str));
@@ -95,7 +103,8 @@ fn test() -> Result<()> {
     run::cargo(&["build", "--workspace", "--bins", "--examples"])?;
     run::cargo(&["test", "--workspace"])?;
     suites::run(&suites::SuiteArgs::short())?;
-    crash(&[])?;
+    program("crash", &[])?;
+    program("age", &["--short".to_owned()])?;
     loom()?;
     run::cargo_with(
         &["doc", "--workspace", "--no-deps"],

@@ -100,7 +100,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
 }
 
 /// Reads the blocks of the last cluster into the cache if a write makes that cluster whole: the end of a file is stored
-/// raw, and only a cluster that is in memory is compressed. That happens once to each; one that cannot be read stays raw.
+/// raw, and only a cluster that is in memory is compressed. Once for each; what cannot be read stays raw.
 fn read_old_end(fs: &Fs, inode: &Arc<Inode>, written: Range<u64>) {
     let Some(clusters) = inode.clusters() else {
         return;

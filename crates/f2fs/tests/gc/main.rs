@@ -7,5 +7,6 @@ mod aged;
 #[path = "../common/mod.rs"]
 mod common;
 mod concurrent;
+mod every_op;
 mod full;
 mod held_reads;
