@@ -65,7 +65,9 @@ impl FileDevice {
         if access == Access::ReadWrite && is_block_device {
             options.custom_flags(OFlags::EXCL.bits().cast_signed());
         }
-        Self::from_file(options.open(path)?, access, is_block_device, threads)
+        let file = options.open(path)?;
+        lock(&file, access)?;
+        Self::from_locked(file, access, is_block_device, threads)
     }
 
     /// Creates an image file of `size` bytes, or empties and resizes an existing one, and opens it for writing.
@@ -76,42 +78,19 @@ impl FileDevice {
             .create(true)
             .truncate(false)
             .open(path)?;
-        let device = Self::from_file(file, Access::ReadWrite, false, threads)?;
+        lock(&file, Access::ReadWrite)?;
         // Emptied only under the lock: never below another process.
-        device.inner.file.set_len(0)?;
-        device.inner.file.set_len(size)?;
-        let inner = Inner {
-            file: device.inner.file.try_clone()?,
-            size,
-            access: device.inner.access,
-            is_block_device: false,
-            keeps_all: AtomicBool::new(false),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-            queue: device.queue,
-        })
+        file.set_len(0)?;
+        file.set_len(size)?;
+        Self::from_locked(file, Access::ReadWrite, false, threads)
     }
 
-    fn from_file(
+    fn from_locked(
         mut file: File,
         access: Access,
         is_block_device: bool,
         threads: usize,
     ) -> io::Result<Self> {
-        let lock = match access {
-            Access::ReadOnly => FlockOperation::NonBlockingLockShared,
-            Access::ReadWrite | Access::ReadWriteClaimed => {
-                FlockOperation::NonBlockingLockExclusive
-            }
-        };
-        rustix::fs::flock(&file, lock).map_err(|e| {
-            if e == Errno::WOULDBLOCK {
-                io::Error::new(io::ErrorKind::WouldBlock, "in use by another process")
-            } else {
-                e.into()
-            }
-        })?;
         let size = file.seek(SeekFrom::End(0))?;
         let queue = (threads > 0)
             .then(|| WorkerPool::new("device", threads))
@@ -126,6 +105,28 @@ impl FileDevice {
             }),
             queue,
         })
+    }
+}
+
+/// Locks a file: shared with other readers, or for one writer alone.
+fn lock(file: &File, access: Access) -> io::Result<()> {
+    let operation = match access {
+        Access::ReadOnly => FlockOperation::NonBlockingLockShared,
+        Access::ReadWrite | Access::ReadWriteClaimed => FlockOperation::NonBlockingLockExclusive,
+    };
+    rustix::fs::flock(file, operation).map_err(|e| {
+        if e == Errno::WOULDBLOCK {
+            io::Error::new(io::ErrorKind::WouldBlock, "in use by another process")
+        } else {
+            e.into()
+        }
+    })
+}
+
+impl Drop for Inner {
+    /// Closing alone would leave the lock to a child that was just forked, until it runs its program.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 
