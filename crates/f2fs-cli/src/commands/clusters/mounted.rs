@@ -13,10 +13,13 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Bytes of a unit of `st_blocks`.
 const SECTOR: u64 = 512;
 const BLOCK: u64 = 4096;
+/// How long a file may be busy.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Where the super block of an image has its magic number.
 const MAGIC_AT: u64 = 1024;
 
@@ -87,6 +90,25 @@ fn change(file: &File, open: OnF2fs<'_>, action: Action) -> io::Result<u64> {
             let log_size = new.log_cluster_size.unwrap_or(0);
             open.recompress([new.algorithm.to_raw(), log_size, new.level, 0])?;
             open.saved_blocks()
+        }
+    }
+}
+
+/// Changes a file. Somebody who has just closed it may count as a writer for a moment: the kernel tells a mount later.
+fn patiently(path: &Path, action: Action) -> io::Result<u64> {
+    let start = Instant::now();
+    loop {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let done = with(path, &mut options, |file, open| change(file, open, action));
+        match done {
+            Err(error)
+                if Errno::from_io_error(&error) == Some(Errno::BUSY)
+                    && start.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
         }
     }
 }
@@ -166,9 +188,7 @@ impl Files for OnMount {
     }
 
     fn act(&self, path: &Path, action: Action) -> Result<Acted> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        match with(path, &mut options, |file, open| change(file, open, action)) {
+        match patiently(path, action) {
             Ok(blocks) => Ok(Acted::Blocks(blocks)),
             Err(error) => {
                 let is_unfit = Errno::from_io_error(&error) == Some(Errno::INVAL);
