@@ -7,6 +7,7 @@ mod aged;
 #[path = "../common/mod.rs"]
 mod common;
 mod concurrent;
+mod contiguous;
 mod every_op;
 mod full;
 mod held_reads;
