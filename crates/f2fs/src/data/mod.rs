@@ -17,11 +17,13 @@
 //! | [`shift`] | taking ranges out, inserting holes |
 //! | [`inline`] | bytes kept in the inode block |
 //! | [`policy`] | which new files are compressed, which log their blocks go to |
+//! | [`copies`] | blocks copied as they are |
 //! | [`codecs`] | encoders, decoders and the threads that run them |
 
 pub(crate) mod cluster_read;
 pub(crate) mod codecs;
 pub(crate) mod compress;
+pub(crate) mod copies;
 pub(crate) mod defrag;
 pub(crate) mod extent;
 pub(crate) mod fallocate;

@@ -7,6 +7,7 @@
 //! # Locking
 //! The caller holds the file's lock exclusively; nobody else knows the other inode.
 
+use crate::data::copies::write_copies;
 use crate::data::ops::DataOps;
 use crate::data::policy;
 use crate::data::writeback::{addrs_of, free_old};
@@ -14,10 +15,7 @@ use crate::error::Result;
 use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::node::Tree;
-use crate::segment::BlockRun;
-use blockdev::BioVec;
-use f2fs_format::{BLOCK_SIZE, BlockAddr, CompressInfo, InlineFlags, Slot, SummaryEntry};
-use iomap::IoendBatch;
+use f2fs_format::{BlockAddr, CompressInfo, InlineFlags, Slot, SummaryEntry};
 use std::sync::Arc;
 
 /// Makes an inode without a name that a file can take over: as the file, empty, with another compression. It stands in
@@ -110,7 +108,7 @@ fn copy_blocks(ops: &DataOps<'_>, tree: &Tree, slots: &[u32]) -> Result<Vec<u32>
     }
     let runs = segments.allocate(policy::data_log(&tree.inode), &owners)?;
     let new: Vec<BlockAddr> = runs.iter().copied().flat_map(addrs_of).collect();
-    if let Err(error) = write(ops, &runs, &bytes) {
+    if let Err(error) = write_copies(ops.fs, &bytes, &runs) {
         for &addr in &new {
             segments.invalidate(addr)?;
         }
@@ -122,18 +120,4 @@ fn copy_blocks(ops: &DataOps<'_>, tree: &Tree, slots: &[u32]) -> Result<Vec<u32>
         None => raw,
     });
     Ok(renamed.collect())
-}
-
-fn write(ops: &DataOps<'_>, runs: &[BlockRun], mut bytes: &[u8]) -> Result<()> {
-    let submit = |bio| ops.fs.meta.device.submit(bio);
-    let mut ioends = IoendBatch::new(&submit);
-    for run in runs {
-        let (piece, rest) = bytes.split_at(run.count as usize * BLOCK_SIZE);
-        ioends.push(run.start.byte_pos(), BioVec::Owned(piece.to_vec()), 0);
-        bytes = rest;
-    }
-    match ioends.wait().pop() {
-        Some((_, error)) => Err(error.into()),
-        None => Ok(()),
-    }
 }

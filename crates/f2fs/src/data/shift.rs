@@ -9,6 +9,7 @@
 //! # Locking
 //! The caller holds the inode's lock exclusively. OP is held from the first slot read to the last one written.
 
+use crate::data::copies::write_copies;
 use crate::data::fallocate::{clear_ext, for_each_node, make_room};
 use crate::data::flush::flush_pages;
 use crate::data::ops::DataOps;
@@ -19,9 +20,7 @@ use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::node::{Emptied, Missing, Span, Tree};
 use crate::segment::BlockRun;
-use blockdev::BioVec;
-use f2fs_format::{BLOCK_SIZE, Slot};
-use iomap::IoendBatch;
+use f2fs_format::Slot;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -202,18 +201,7 @@ fn copy_batch(ops: &DataOps<'_>, batch: &[Copy], copied: &mut Vec<BlockRun>) -> 
     }
     let runs = ops.fs.meta.segments.allocate(log, &owners)?;
     copied.extend(&runs);
-    let submit = |bio| device.submit(bio);
-    let mut ioends = IoendBatch::new(&submit);
-    let mut rest = &bytes[..];
-    for run in runs {
-        let (piece, behind) = rest.split_at(run.count as usize * BLOCK_SIZE);
-        ioends.push(run.start.byte_pos(), BioVec::Owned(piece.to_vec()), 0);
-        rest = behind;
-    }
-    match ioends.wait().pop() {
-        Some((_, error)) => Err(error.into()),
-        None => Ok(()),
-    }
+    write_copies(ops.fs, &bytes, &runs)
 }
 
 /// Points the slots at their blocks' copies. Counts pass from the old slots to the new ones.

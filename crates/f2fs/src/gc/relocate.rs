@@ -2,16 +2,14 @@
 
 use super::owner::{DataBlock, NodeBlock};
 use crate::data::cluster_read::device_runs;
+use crate::data::copies::write_copies;
 use crate::data::fallocate::clear_ext;
 use crate::data::writeback::addrs_of;
 use crate::error::Result;
 use crate::fs::{Fs, OpGuard};
 use crate::inode::Inode;
 use crate::node::Missing;
-use crate::segment::BlockRun;
-use blockdev::BioVec;
 use f2fs_format::{BLOCK_SIZE, BlockAddr, Ino, Nid, Slot};
-use iomap::IoendBatch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -82,7 +80,7 @@ fn move_data(fs: &Fs, blocks: &[DataBlock], _frozen: &OpGuard<'_>) -> Result<()>
     }
     let bytes = read_all(fs, blocks)?;
     let runs = fs.meta.segments.allocate_for_cleaning(&owners)?;
-    if let Err(error) = write_all(fs, &bytes, &runs) {
+    if let Err(error) = write_copies(fs, &bytes, &runs) {
         for block in runs.into_iter().flat_map(addrs_of) {
             fs.meta.segments.invalidate(block)?;
         }
@@ -114,21 +112,6 @@ fn read_all(fs: &Fs, blocks: &[DataBlock]) -> Result<Vec<u8>> {
         }
     }
     Ok(bytes)
-}
-
-fn write_all(fs: &Fs, bytes: &[u8], runs: &[BlockRun]) -> Result<()> {
-    let submit = |bio| fs.meta.device.submit(bio);
-    let mut ioends = IoendBatch::new(&submit);
-    let mut rest = bytes;
-    for run in runs {
-        let (piece, behind) = rest.split_at(run.count as usize * BLOCK_SIZE);
-        ioends.push(run.start.byte_pos(), BioVec::Owned(piece.to_vec()), 0);
-        rest = behind;
-    }
-    match ioends.wait().pop() {
-        Some((_, error)) => Err(error.into()),
-        None => Ok(()),
-    }
 }
 
 fn commit(fs: &Fs, blocks: &[DataBlock], places: impl Iterator<Item = BlockAddr>) -> Result<()> {
