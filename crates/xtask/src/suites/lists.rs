@@ -1,8 +1,8 @@
 //! The list of all suites.
 
 use super::{
-    Suite, applications, build, fio, folders, fsx, git, kill, pjdfstest, postgres, sqlite, stress,
-    trees, user,
+    Suite, applications, build, clean, fio, folders, fsx, git, kill, pjdfstest, postgres, sqlite,
+    stress, trees, user,
 };
 
 /// In the order in which they run: short and telling ones first.
@@ -51,6 +51,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "fio",
         what: "mixes of fio with checksums, each kind of preallocation",
         run: fio::run,
+    },
+    Suite {
+        name: "clean",
+        what: "cleaning and trimming all the time while fio writes and verifies",
+        run: clean::run,
     },
     Suite {
         name: "sqlite",

@@ -3,6 +3,7 @@
 
 mod applications;
 mod build;
+mod clean;
 mod context;
 mod fio;
 mod folders;
