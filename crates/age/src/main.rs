@@ -137,6 +137,7 @@ fn try_main(mut arguments: Arguments) -> Result<()> {
     let mut report = Report {
         seed: arguments.seed,
         mib: arguments.size,
+        full: arguments.full,
         times: arguments.times,
         sync_every: arguments.sync_every,
         runs: Vec::new(),
@@ -186,6 +187,8 @@ fn age(arguments: &Arguments, kind: Kind) -> Result<Vec<Run>> {
         let samples = peer::run(image.path(), &shape, kind.compress().is_some(), policy);
         let samples = samples.context(name)?.context("the kernel was there")?;
         check(image.path()).context(name)?;
+        verify(arguments, kind, image.path(), shape)
+            .with_context(|| format!("{name}: the engine reads it"))?;
         runs.push(run(name, samples));
     }
     Ok(runs)
@@ -218,10 +221,15 @@ fn by_engine(
     let samples = drive::run(shape, &mut engine, Checks::EachPart)?;
     engine.close()?;
     check(image)?;
-    let mut engine = open(arguments, kind, image, cleaning)?;
-    drive::verify(&drive::outcome(shape), &mut engine).context("opened again")?;
-    engine.close()?;
+    verify(arguments, kind, image, shape).context("opened again")?;
     Ok(samples)
+}
+
+/// The engine finds every byte on a volume that a run has made.
+fn verify(arguments: &Arguments, kind: Kind, image: &Path, shape: Shape) -> Result<()> {
+    let mut engine = open(arguments, kind, image, Cleaning::ForRoom)?;
+    drive::verify(&drive::outcome(shape), &mut engine)?;
+    engine.close()
 }
 
 fn open(arguments: &Arguments, kind: Kind, image: &Path, cleaning: Cleaning) -> Result<Engine> {

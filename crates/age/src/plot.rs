@@ -181,10 +181,10 @@ pub fn page(report: &Report) -> String {
          table{{border-collapse:collapse;margin:1.5rem 0;font-variant-numeric:tabular-nums;display:block;\
          overflow-x:auto}}\n\
          th,td{{padding:.2rem .7rem;border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent);\
-         text-align:right}}\n\
+         text-align:right;white-space:nowrap}}\n\
          th:first-child,td:first-child{{text-align:left}}\nsvg{{width:100%;height:auto}}\n</style></head>\n<body>\n\
-         <h1>Ageing</h1>\n<p>Bytes written to the device for each byte that the user writes, of a volume that stays \
-         85 to 95 percent full.</p>\n{}{}</body></html>\n",
+         <h1>Ageing</h1>\n<p>Bytes written to the device for each byte that the user writes, of a volume that is \
+         nearly full all the time.</p>\n{}{}</body></html>\n",
         svg(report),
         html(&tables(report))
     )
@@ -243,6 +243,7 @@ mod tests {
         Report {
             seed: 1,
             mib: 64,
+            full: 95,
             times: 10,
             sync_every: 1,
             runs: vec![run],

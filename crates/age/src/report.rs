@@ -24,6 +24,8 @@ pub struct Report {
     pub seed: u64,
     /// MiB of the volume.
     pub mib: u64,
+    /// How full it was made, in percent of what users may have.
+    pub full: u64,
     /// How many times its size was written.
     pub times: u64,
     /// Operations between two syncs.
@@ -48,8 +50,8 @@ impl Report {
     /// One line about it.
     pub fn title(&self) -> String {
         format!(
-            "{} MiB, overwritten {} times, a sync every {} operations, seed {}",
-            self.mib, self.times, self.sync_every, self.seed
+            "{} MiB, up to {} % full, overwritten {} times, a sync every {} operations, seed {}",
+            self.mib, self.full, self.times, self.sync_every, self.seed
         )
     }
 }

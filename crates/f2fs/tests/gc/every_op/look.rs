@@ -38,11 +38,28 @@ impl Look {
     }
 
     /// Without what compression saves, which is known when a cluster is written back.
-    pub(crate) fn without_saved(mut self) -> Self {
+    pub(crate) fn without_saved(self) -> Self {
+        self.without(&["blocks_saved: "])
+    }
+
+    /// Without blocks, and whether content lies in the inode.
+    pub(crate) fn without_blocks(mut self) -> Self {
+        (self.space.blocks_free, self.space.files_free) = (0, 0);
+        self.quota
+            .iter_mut()
+            .flatten()
+            .for_each(|record| record.space = 0);
+        self.without(&[" blocks: ", "inline: "])
+    }
+
+    /// Without the values behind some names.
+    fn without(mut self, names: &[&str]) -> Self {
         for text in self.objects.values_mut() {
-            if let Some((head, tail)) = text.split_once("blocks_saved: ") {
-                let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
-                *text = format!("{head}{rest}");
+            for name in names {
+                if let Some((head, tail)) = text.split_once(name) {
+                    let rest = tail.split_once([',', '}']).map_or("", |(_, rest)| rest);
+                    *text = format!("{head}{rest}");
+                }
             }
         }
         self

@@ -264,7 +264,7 @@ fn removing() -> Vec<Case> {
                 let file = make(v, &format!("{d}/f"), &[7; 1 << 20])?;
                 // Indirect nodes.
                 file.write_all_at(9 << 20, &[8; 5000])?;
-                file.write_all_at(5 << 30, &[9; 5000])
+                file.write_all_at(40 << 20, &[9; 5000])
             },
             |v, d| done(v.remove_file(format!("{d}/f"))),
         ),
