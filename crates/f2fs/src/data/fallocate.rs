@@ -11,7 +11,7 @@
 use crate::data::flush::flush_pages;
 use crate::data::ops::DataOps;
 use crate::data::writeback::free_old;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fs::Fs;
 use crate::inode::Inode;
 use crate::node::{Emptied, Missing, Tree};
@@ -24,13 +24,9 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 /// Nodes of one step: a segment of them.
 const STEP_NODES: u64 = 512;
 
-/// Reserves the holes in a range of file blocks; all of them or, with an error, none.
+/// Reserves the holes in a range of file blocks; all of them or, with an error, none. The caller has seen that there
+/// are enough free blocks.
 pub(crate) fn reserve(fs: &Fs, inode: &Arc<Inode>, blocks: Range<u64>) -> Result<()> {
-    let present = inode.tree.lock().inode.blocks();
-    let missing = (blocks.end - blocks.start).saturating_sub(present);
-    if !fs.has_free_blocks(missing) {
-        return Err(Error::NoSpace);
-    }
     let mut made = Vec::new();
     let reserved = in_steps(fs, inode, blocks, |tree, step| {
         reserve_holes(fs, tree, step, &mut made)

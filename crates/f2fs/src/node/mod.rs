@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`adopt`] | one inode takes over the slots and nodes of another |
 //! | [`tree`] | all cached nodes of one inode; address slots by file block |
+//! | [`missing`] | what filling holes would take |
 //! | [`truncate`] | freeing slots and nodes behind a file block |
 //! | [`dirty`] | which nodes differ from the volume's, counted |
 //! | [`writer`] | dirty nodes to new places, at a checkpoint or an fsync |
 
 mod adopt;
 pub(crate) mod dirty;
+mod missing;
 pub(crate) mod tree;
 pub(crate) mod truncate;
 pub(crate) mod writer;

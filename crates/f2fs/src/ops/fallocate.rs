@@ -1,6 +1,6 @@
 //! Reserving, freeing, zeroing, cutting out and inserting ranges of files (`fallocate(2)`).
 
-use super::file::{check_changeable, check_regular, is_append_only, note_modified};
+use super::file::{check_changeable, check_free_for, check_regular, is_append_only, note_modified};
 use crate::data::shift::{self, Shift};
 use crate::data::{fallocate as space, inline, truncate};
 use crate::error::{Error, Result};
@@ -33,6 +33,10 @@ pub enum Fallocate {
 impl Fallocate {
     fn only_reserves(self) -> bool {
         matches!(self, Self::Allocate | Self::AllocateKeepSize)
+    }
+
+    fn fills_holes(self) -> bool {
+        self.only_reserves() || matches!(self, Self::ZeroRange | Self::ZeroRangeKeepSize)
     }
 
     fn grows(self) -> bool {
@@ -70,6 +74,9 @@ pub(crate) fn fallocate(
     truncate::check_limit(inode, range.end)?;
     if matches!(what, Fallocate::CollapseRange | Fallocate::InsertRange) {
         check_movable(inode, what, &range)?;
+    }
+    if what.fills_holes() {
+        check_free_for(fs, inode, blocks_touched(&range))?;
     }
     leave_inline(fs, inode)?;
     match what {

@@ -79,7 +79,7 @@ fn write_chunk(fs: &Fs, inode: &Arc<Inode>, pos: u64, src: &[u8]) -> Result<usiz
     }
     let src = &src[..src.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
     let end = pos + src.len() as u64;
-    make_room_inline(fs, inode, end)?;
+    make_room_inline(fs, inode, pos..end)?;
     if pos > inode.size() {
         truncate::zero_old_end(fs, inode, pos, None)?;
     }
@@ -122,13 +122,27 @@ fn read_old_end(fs: &Fs, inode: &Arc<Inode>, written: Range<u64>) {
     }
 }
 
+/// Refuses what would run out of blocks half way: all holes of a range of file blocks are to be filled.
+pub(crate) fn check_free_for(fs: &Fs, inode: &Inode, blocks: Range<u64>) -> Result<()> {
+    let most = fs.meta.space.snapshot().user_blocks;
+    let needed = inode.tree.lock().missing_blocks(fs, blocks, most)?;
+    if fs.has_free_blocks(needed) {
+        Ok(())
+    } else {
+        Err(Error::NoSpace)
+    }
+}
+
 /// Moves the bytes of an inline file out of its inode block if it will not hold them.
-fn make_room_inline(fs: &Fs, inode: &Arc<Inode>, end: u64) -> Result<()> {
+fn make_room_inline(fs: &Fs, inode: &Arc<Inode>, written: Range<u64>) -> Result<()> {
     let outgrows = {
         let tree = inode.tree.lock();
-        inline::is_inline(&tree) && end > inline::capacity(&tree)
+        inline::is_inline(&tree) && written.end > inline::capacity(&tree)
     };
     if outgrows {
+        // Not for a write of which nothing fits.
+        let first = written.start / iomap::BLOCK_SIZE;
+        check_free_for(fs, inode, first..first + 1)?;
         let op = fs.start_op();
         truncate::convert_inline(fs, inode, &op)?;
         fs.note_dirty(inode);

@@ -51,15 +51,6 @@ pub(crate) struct Case {
     pub(crate) run: fn(&Volume, &str) -> Result<Done>,
 }
 
-/// Operations that keep a block or a node of theirs when they are refused half way, as the kernel's do: the file left
-/// its inode, or got nodes for what was to be reserved. Nothing else may differ.
-const KEEP_BLOCKS: [&str; 4] = [
-    "write_inline_behind",
-    "allocate_inline",
-    "allocate_far",
-    "zero_inline",
-];
-
 fn cases() -> Vec<Case> {
     let mut all = names::cases();
     all.extend(bytes::cases());
@@ -347,13 +338,7 @@ fn on_a_copy(
             Err(Error::NoSpace) => {
                 refused.push(case);
                 let after = Look::at(&volume, &dir);
-                let differs = if KEEP_BLOCKS.contains(&case.name) {
-                    before
-                        .without_blocks()
-                        .differs_from(&after.without_blocks())
-                } else {
-                    before.differs_from(&after)
-                };
+                let differs = before.differs_from(&after);
                 if let Some(text) = differs {
                     complain(format!("refused, but {text}"));
                 }

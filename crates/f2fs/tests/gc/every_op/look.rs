@@ -42,16 +42,6 @@ impl Look {
         self.without(&["blocks_saved: "])
     }
 
-    /// Without blocks, and whether content lies in the inode.
-    pub(crate) fn without_blocks(mut self) -> Self {
-        (self.space.blocks_free, self.space.files_free) = (0, 0);
-        self.quota
-            .iter_mut()
-            .flatten()
-            .for_each(|record| record.space = 0);
-        self.without(&[" blocks: ", "inline: "])
-    }
-
     /// Without the values behind some names.
     fn without(mut self, names: &[&str]) -> Self {
         for text in self.objects.values_mut() {
