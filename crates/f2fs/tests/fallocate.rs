@@ -387,3 +387,47 @@ fn a_move_that_finds_no_room_changes_nothing() {
     assert!(matches!(moved, Err(Error::NoSpace)), "{moved:?}");
     check(&image, &volume, "/f", &expected);
 }
+
+/// Writing a large folio back writes what lies behind a hole, too: the size on the volume must not fall back to the
+/// hole's end.
+#[test]
+fn a_hole_in_what_was_just_written_keeps_the_end() {
+    const LENS: [usize; 5] = [9000, 65_536, 200_000, 1 << 20, 5 << 20];
+    for compress in setups() {
+        for what in [
+            Fallocate::PunchHole,
+            Fallocate::ZeroRange,
+            Fallocate::ZeroRangeKeepSize,
+        ] {
+            let (image, volume) = volume(96 << 20, compress);
+            let mut all = Vec::new();
+            for (n, len) in LENS.into_iter().enumerate() {
+                for (m, request) in [4096, 65_536, len].into_iter().enumerate() {
+                    let path = format!("/{n}-{m}");
+                    let file = make(&volume, &path);
+                    let mut bytes = pattern(len, n as u64);
+                    for (at, piece) in bytes.chunks(request).enumerate() {
+                        file.write_all_at((at * request) as u64, piece).unwrap();
+                    }
+                    let hole = len / 5..len / 3 + 5000;
+                    file.fallocate(what, hole.start as u64..hole.end as u64)
+                        .unwrap();
+                    bytes[hole.start..hole.end.min(len)].fill(0);
+                    if m == 1 {
+                        file.sync_all().unwrap();
+                    }
+                    all.push((path, bytes));
+                }
+            }
+            for (path, bytes) in &all {
+                assert_content(&volume, path, bytes);
+            }
+            volume.close().unwrap();
+            assert_clean(image.path());
+            let volume = reopen(&image);
+            for (path, bytes) in &all {
+                assert_content(&volume, path, bytes);
+            }
+        }
+    }
+}

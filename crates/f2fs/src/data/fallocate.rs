@@ -79,7 +79,11 @@ fn settle_size(fs: &Fs, inode: &Arc<Inode>, blocks: &Range<u64>) -> Result<()> {
     flush_pages(fs, inode, 0..blocks.start)?;
     let _op = fs.start_op();
     fs.note_dirty(inode);
-    inode.tree.lock().inode_mut().set_size(end);
+    let mut tree = inode.tree.lock();
+    // Writing a large folio back has written what lies behind the range, too.
+    if tree.inode.size() < end {
+        tree.inode_mut().set_size(end);
+    }
     Ok(())
 }
 

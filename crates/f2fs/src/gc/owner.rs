@@ -11,6 +11,7 @@ use crate::segment::Victim;
 use f2fs_format::path::first_block_of_dnode;
 use f2fs_format::summary::SummaryBlock;
 use f2fs_format::{BlockAddr, FileType, InlineFlags, Ino, Nid, SummaryEntry};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -59,6 +60,48 @@ pub(super) struct NodeBlock {
     pub(super) offset: u32,
 }
 
+/// Finds the inodes of nodes.
+struct Inodes<'a> {
+    fs: &'a Fs,
+    /// Nodes in memory that are new: the NAT does not have them yet, but blocks of theirs may be written already.
+    new: OnceCell<HashMap<Nid, Arc<Inode>>>,
+}
+
+impl<'a> Inodes<'a> {
+    fn new(fs: &'a Fs) -> Self {
+        let new = OnceCell::new();
+        Self { fs, new }
+    }
+
+    /// The inode that a node belongs to.
+    fn of(&self, nid: Nid) -> Result<Arc<Inode>> {
+        match self
+            .fs
+            .meta
+            .nat
+            .get(nid)?
+            .check(nid, &self.fs.meta.geometry)?
+        {
+            Some((ino, _)) => self.fs.inodes.get(self.fs, ino),
+            None => {
+                let new = self.new.get_or_init(|| self.find_new());
+                let inode = new.get(&nid).map(Arc::clone);
+                inode.ok_or(Error::Inconsistent(Inconsistent::NidFree { nid }))
+            }
+        }
+    }
+
+    fn find_new(&self) -> HashMap<Nid, Arc<Inode>> {
+        let mut new = HashMap::new();
+        for inode in self.fs.dirty_inodes() {
+            for nid in inode.tree.lock().dirty_nids() {
+                new.insert(nid, Arc::clone(&inode));
+            }
+        }
+        new
+    }
+}
+
 /// A node that holds slots of the segment: its file, and the slots.
 struct Holder {
     inode: Arc<Inode>,
@@ -69,12 +112,13 @@ struct Holder {
 /// The owners of all valid blocks of a segment of data, in the order of their files.
 pub(super) fn data(fs: &Fs, victim: &Victim, offsets: &[u16]) -> Result<Vec<DataBlock>, Unfit> {
     let summary = fs.meta.segments.closed_summary(victim)?;
+    let inodes = Inodes::new(fs);
     let mut holders: HashMap<Nid, Holder> = HashMap::new();
     let mut blocks = Vec::with_capacity(offsets.len());
     for (addr, entry) in addressed(fs, victim, offsets, &summary) {
         let nid = fs.meta.geometry.nid(entry.nid).map_err(Error::from)?;
         if let std::collections::hash_map::Entry::Vacant(place) = holders.entry(nid) {
-            place.insert(holder(fs, nid)?);
+            place.insert(holder(fs, inodes.of(nid)?, nid)?);
         }
         let holder = &holders[&nid];
         let slot = holder.slots.get(usize::from(entry.ofs_in_node));
@@ -94,6 +138,7 @@ pub(super) fn data(fs: &Fs, victim: &Victim, offsets: &[u16]) -> Result<Vec<Data
 
 /// The owners of all valid blocks of a segment of nodes.
 pub(super) fn nodes(fs: &Fs, victim: &Victim, offsets: &[u16]) -> Result<Vec<NodeBlock>, Unfit> {
+    let inodes = Inodes::new(fs);
     let summary = fs.meta.segments.closed_summary(victim)?;
     let mut blocks = Vec::with_capacity(offsets.len());
     for (addr, entry) in addressed(fs, victim, offsets, &summary) {
@@ -101,7 +146,7 @@ pub(super) fn nodes(fs: &Fs, victim: &Victim, offsets: &[u16]) -> Result<Vec<Nod
         if fs.meta.nat.node_addr(nid)? != addr {
             return Err(Error::from(Inconsistent::SummaryOwner { addr, nid }).into());
         }
-        let inode = inode_of(fs, nid)?;
+        let inode = inodes.of(nid)?;
         let mut tree = inode.tree.lock();
         let offset = offset_of(fs, &tree, nid)?;
         if offset != 0 {
@@ -128,8 +173,7 @@ fn addressed<'a>(
 }
 
 /// The node `nid` with all its slots, if files of its kind have any and they may move.
-fn holder(fs: &Fs, nid: Nid) -> Result<Holder, Unfit> {
-    let inode = inode_of(fs, nid)?;
+fn holder(fs: &Fs, inode: Arc<Inode>, nid: Nid) -> Result<Holder, Unfit> {
     let mut tree = inode.tree.lock();
     check_has_slots(&inode, &tree, nid)?;
     let offset = offset_of(fs, &tree, nid)?;
@@ -161,15 +205,6 @@ fn check_has_slots(inode: &Inode, tree: &Tree, nid: Nid) -> Result<(), Unfit> {
         return Err(Error::from(Inconsistent::NoSlots { nid }).into());
     }
     Ok(())
-}
-
-/// The inode that a node belongs to, by the NAT.
-fn inode_of(fs: &Fs, nid: Nid) -> Result<Arc<Inode>> {
-    let entry = fs.meta.nat.get(nid)?;
-    let Some((ino, _)) = entry.check(nid, &fs.meta.geometry)? else {
-        return Err(Inconsistent::NidFree { nid }.into());
-    };
-    fs.inodes.get(fs, ino)
 }
 
 fn offset_of(fs: &Fs, tree: &Tree, nid: Nid) -> Result<u32> {

@@ -430,6 +430,13 @@ impl Tree {
         dirty.into_iter().map(|(_, nid)| nid).collect()
     }
 
+    /// The nodes, the inode included, that differ from the volume's.
+    pub(crate) fn dirty_nids(&self) -> Vec<Nid> {
+        let nodes = self.nodes.iter().filter(|(_, node)| node.dirty.is_set());
+        let inode = self.dirty.is_set().then_some(self.ino);
+        nodes.map(|(&nid, _)| nid).chain(inode).collect()
+    }
+
     /// The offset of a node of this inode, 0 for the inode itself; `None` if it is another's.
     pub(crate) fn offset_of(&self, fs: &Fs, nid: Nid) -> Result<Option<u32>> {
         if nid == self.ino {

@@ -11,3 +11,4 @@ mod contiguous;
 mod every_op;
 mod full;
 mod held_reads;
+mod unwritten_nodes;
