@@ -226,6 +226,7 @@ fn work(files: &dyn Files, collected: &Collected, job: &Job) -> Result<()> {
                 progress.clear();
                 return Err(failure);
             }
+            Err(_) if !found.is_named && files.is_gone(&found.path) => {}
             Err(failure) => progress.problem(&failure),
         }
         progress.add(found.len);

@@ -65,6 +65,8 @@ pub(super) trait Files {
     fn form(&self, path: &Path) -> Result<Option<Form>>;
     /// Where a file has data, and how it is read.
     fn open(&self, path: &Path) -> Result<(Vec<Range<u64>>, Read<'_>)>;
+    /// Whether somebody removed a file since it was found.
+    fn is_gone(&self, path: &Path) -> bool;
 }
 
 /// Files to work on, and what could not be looked at.
@@ -137,6 +139,7 @@ impl Walk<'_> {
             }
             let entries = match self.files.list(&dir) {
                 Ok(entries) => entries,
+                Err(_) if dir != top && self.files.is_gone(&dir) => continue,
                 Err(failure) => {
                     self.problem(failure)?;
                     continue;
@@ -150,6 +153,7 @@ impl Walk<'_> {
                         self.add(found);
                     }
                     Ok(_) => {}
+                    Err(_) if self.files.is_gone(&path) => {}
                     Err(failure) => self.problem(failure)?,
                 }
             }

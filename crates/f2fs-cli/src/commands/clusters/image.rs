@@ -43,6 +43,11 @@ impl OnVolume<'_> {
 }
 
 impl Files for OnVolume<'_> {
+    /// The image is locked: nobody else works on it.
+    fn is_gone(&self, _path: &Path) -> bool {
+        false
+    }
+
     fn look(&self, path: &Path) -> Result<Entry> {
         let found = self.volume.symlink_metadata(path).at(path)?;
         let key = (0, found.ino().into());

@@ -146,6 +146,10 @@ fn io_failure(path: &Path, error: io::Error) -> Failure {
 }
 
 impl Files for OnMount {
+    fn is_gone(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     fn look(&self, path: &Path) -> Result<Entry> {
         let found = fs::symlink_metadata(path).at(path)?;
         let key = (found.dev(), found.ino());
