@@ -75,20 +75,13 @@ impl<'a> Inodes<'a> {
 
     /// The inode that a node belongs to.
     fn of(&self, nid: Nid) -> Result<Arc<Inode>> {
-        match self
-            .fs
-            .meta
-            .nat
-            .get(nid)?
-            .check(nid, &self.fs.meta.geometry)?
-        {
-            Some((ino, _)) => self.fs.inodes.get(self.fs, ino),
-            None => {
-                let new = self.new.get_or_init(|| self.find_new());
-                let inode = new.get(&nid).map(Arc::clone);
-                inode.ok_or(Error::Inconsistent(Inconsistent::NidFree { nid }))
-            }
+        let meta = &self.fs.meta;
+        if let Some((ino, _)) = meta.nat.get(nid)?.check(nid, &meta.geometry)? {
+            return self.fs.inodes.get(self.fs, ino);
         }
+        let new = self.new.get_or_init(|| self.find_new());
+        let inode = new.get(&nid).map(Arc::clone);
+        inode.ok_or(Error::Inconsistent(Inconsistent::NidFree { nid }))
     }
 
     fn find_new(&self) -> HashMap<Nid, Arc<Inode>> {
