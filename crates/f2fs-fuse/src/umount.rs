@@ -50,6 +50,8 @@ pub enum UmountError {
 
 /// Pause between two looks at a volume that is being closed.
 const POLL: Duration = Duration::from_millis(10);
+/// How long a process that only read is waited for.
+const READER_WAIT: Duration = Duration::from_secs(2);
 
 /// Unmounts what is mounted at `point` and waits for its last checkpoint. A mount whose process is gone has nothing
 /// left to lose, so it is taken out of the tree even if it is in use.
@@ -165,19 +167,29 @@ fn fusermount(point: &Path, lazy: bool) -> Result<(), UmountError> {
     ))
 }
 
-/// Waits until nobody holds the image's lock.
+/// Waits until the process behind a mount has closed the image: one that wrote holds its lock alone, one that read
+/// shares it with other readers, who are not waited for long.
 fn wait_closed(entry: &MountEntry, image: &Path, wait: Duration) -> Result<(), UmountError> {
     if !image.is_file() {
         return Ok(());
     }
+    if !becomes_free(image, Access::ReadOnly, wait) {
+        return Err(UmountError::StillWriting(entry.point.clone()));
+    }
+    let _ = becomes_free(image, Access::ReadWrite, READER_WAIT);
+    Ok(())
+}
+
+/// Whether the image can be locked so within a time. One that cannot be opened at all is nobody's.
+fn becomes_free(image: &Path, access: Access, wait: Duration) -> bool {
     let until = Instant::now() + wait;
     loop {
-        match FileDevice::open(image, Access::ReadOnly, 0) {
+        match FileDevice::open(image, access, 0) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Ok(()),
+            _ => return true,
         }
         if Instant::now() > until {
-            return Err(UmountError::StillWriting(entry.point.clone()));
+            return false;
         }
         std::thread::sleep(POLL);
     }

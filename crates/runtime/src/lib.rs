@@ -9,13 +9,12 @@
 //! | [`sync`] | locks with a rank; a wrong order fails in debug builds |
 //! | [`clock`], [`rng`] | time and randomness that tests can fix |
 //! | [`workers`] | a fixed set of threads for pure work |
-//! | `ioctl` | system calls without a safe wrapper elsewhere |
+//! | [`ioctl`] | system calls without a safe wrapper elsewhere |
 //!
-//! Unsafe code is in [`pool`] and `ioctl` only.
+//! Unsafe code is in [`pool`] and [`ioctl`] only.
 #![deny(unsafe_code)]
 
 pub mod clock;
-#[cfg(not(loom))]
 pub mod ioctl;
 pub mod pool;
 pub mod range_lock;
