@@ -194,3 +194,25 @@ fn becomes_free(image: &Path, access: Access, wait: Duration) -> bool {
         std::thread::sleep(POLL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_are_waited_for_but_not_for_ever() {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        let reader = FileDevice::open(image.path(), Access::ReadOnly, 0).unwrap();
+        let soon = Duration::from_millis(30);
+        assert!(becomes_free(image.path(), Access::ReadOnly, soon));
+        assert!(!becomes_free(image.path(), Access::ReadWrite, soon));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(reader);
+            });
+            assert!(becomes_free(image.path(), Access::ReadWrite, READER_WAIT));
+        });
+        assert!(becomes_free(Path::new("/nowhere"), Access::ReadWrite, soon));
+    }
+}
