@@ -11,6 +11,7 @@ use crate::fs::{Fs, OpGuard};
 use crate::gc;
 use crate::idle::Patience;
 use crate::node::NodeWriter;
+use crate::options::Space;
 use crate::stats;
 use runtime::sync::MutexGuard;
 use std::sync::atomic::Ordering;
@@ -28,7 +29,7 @@ impl Fs {
             self.write_checkpoint(CheckpointReason::Sync)?;
             self.inodes.shrink();
         }
-        self.has_free_blocks(SPARE_BLOCKS);
+        self.ask_idle_files(SPARE_BLOCKS);
         self.make_room(0)
     }
 
@@ -99,8 +100,16 @@ impl Fs {
     /// Refuses new data that could not be written back later: what is dirty already needs the segments that are
     /// left, and some stay for removing, which always goes on. Only operations that add blocks ask.
     pub(crate) fn check_room(&self, blocks: u64) -> Result<()> {
-        self.has_free_blocks(blocks + SPARE_BLOCKS);
+        self.ask_idle_files(blocks + SPARE_BLOCKS);
         self.check_segments(blocks)
+    }
+
+    /// Lets idle files give back what they save, if so many blocks cannot be reserved. Whether it helped shows when the
+    /// blocks are taken.
+    fn ask_idle_files(&self, blocks: u64) {
+        if self.options.space == Space::Release {
+            self.has_free_blocks(blocks);
+        }
     }
 
     /// Whether so many blocks can be reserved. Idle files give back what they save if that is needed for it.

@@ -253,11 +253,7 @@ fn clean_segment(fs: &Fs, victim: &Victim, report: &mut GcReport) -> Result<Step
     };
     let mut plan = match found {
         Ok(plan) => plan,
-        Err(unfit) => {
-            refuse(fs, victim, &unfit);
-            report.refused += 1;
-            return Ok(Step::Refused);
-        }
+        Err(unfit) => return Ok(refuse(fs, victim, &unfit, report)),
     };
     let moved = plan.limit_to_room(fs) as u64;
     if moved == 0 {
@@ -267,6 +263,10 @@ fn clean_segment(fs: &Fs, victim: &Victim, report: &mut GcReport) -> Result<Step
         Ok(()) => {}
         // The old blocks are as they were.
         Err(Error::NoSpace) => return Ok(Step::NoRoom),
+        // One bad block is no reason to fail whoever needs room.
+        Err(error @ Error::Device(_)) if fs.meta.device.stopped().is_none() => {
+            return Ok(refuse(fs, victim, &Unfit::Unreadable(error), report));
+        }
         Err(error) => return Err(error),
     }
     let is_empty = moved == offsets.len() as u64;
@@ -287,7 +287,8 @@ fn clean_segment(fs: &Fs, victim: &Victim, report: &mut GcReport) -> Result<Step
 }
 
 /// Leaves a section alone from now on.
-fn refuse(fs: &Fs, victim: &Victim, unfit: &Unfit) {
+fn refuse(fs: &Fs, victim: &Victim, unfit: &Unfit, report: &mut GcReport) -> Step {
+    report.refused += 1;
     fs.meta.segments.refuse_victim(victim.segno);
     match unfit {
         Unfit::Pinned(ino) => {
@@ -302,4 +303,5 @@ fn refuse(fs: &Fs, victim: &Victim, unfit: &Unfit) {
             fs.changed.store(true, Ordering::Release);
         }
     }
+    Step::Refused
 }

@@ -13,6 +13,7 @@ use crate::segment::Victim;
 use f2fs_format::SegmentNo;
 use runtime::sync::Mutex;
 
+/// One that waits.
 #[derive(Clone, Copy, Debug)]
 struct Retired {
     segno: SegmentNo,
@@ -22,7 +23,7 @@ struct Retired {
     epoch: Option<u64>,
 }
 
-/// Where the cleaner is.
+/// The segments that wait.
 #[derive(Debug)]
 pub(crate) struct RetiredSegments {
     list: Mutex<Vec<Retired>>,

@@ -11,4 +11,5 @@ mod contiguous;
 mod every_op;
 mod full;
 mod held_reads;
+mod unreadable;
 mod unwritten_nodes;
